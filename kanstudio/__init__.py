@@ -1,0 +1,1 @@
+"""KAN Studio: formulas as Kolmogorov-Arnold networks."""
