@@ -1,1 +1,1 @@
-"""network"""
+"""The network as an immutable value, its evaluation, its edits and its measures."""

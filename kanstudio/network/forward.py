@@ -1,0 +1,209 @@
+"""Evaluation in torch: one program for float32 and float64, CPU and GPU, with autograd.
+
+Only active edges are computed. An edit that adds absent edges therefore leaves every
+arithmetic operation as it was, and the output equal bit for bit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import silu
+
+from kanstudio import functions
+from kanstudio.errors import DataError
+from kanstudio.functions import Function
+from kanstudio.network.network import FloatArray, Layer, Network, Node
+from kanstudio.network.spline import basis
+
+
+class LayerTensors(NamedTuple):
+    """The arrays of a :class:`Layer` as tensors; same names, shapes and meaning."""
+
+    knots: Tensor
+    coef: Tensor
+    scale_base: Tensor
+    scale_sp: Tensor
+    spline_mask: Tensor
+    symbolic_mask: Tensor
+    affine: Tensor
+    subnode_scale: Tensor
+    subnode_bias: Tensor
+    node_scale: Tensor
+    node_bias: Tensor
+
+
+@dataclass(frozen=True)
+class SymbolicGroup:
+    """The active symbolic edges of one layer that share a function."""
+
+    function: Function
+    subnodes: Tensor
+    sources: Tensor
+
+
+@dataclass(frozen=True)
+class LayerProgram:
+    """Which edges of a layer are computed, and how subnodes become nodes.
+
+    spline_subnodes, spline_sources: index vectors of the rows and columns with an
+    active spline. factors: per port p the index of each node's p-th subnode, or the
+    number of subnodes (a column of ones) where the node has fewer ports.
+    """
+
+    degree: int
+    n_subnodes: int
+    groups: tuple[SymbolicGroup, ...]
+    spline_subnodes: Tensor
+    spline_sources: Tensor
+    factors: tuple[Tensor, ...]
+
+
+class LayerValues(NamedTuple):
+    """inputs (n, S); symbolic and spline parts of the edges (n, J, S); raw subnode sums (n, J)."""
+
+    inputs: Tensor
+    symbolic: Tensor
+    spline: Tensor
+    subnodes: Tensor
+
+
+def tensors(layer: Layer, dtype: torch.dtype, device: torch.device | str = "cpu") -> LayerTensors:
+    """Fresh tensors with a layer's values."""
+    return LayerTensors(
+        **{name: torch.tensor(a, dtype=dtype, device=device) for name, a in layer.arrays()}
+    )
+
+
+def layer_program(
+    layer: Layer, targets: tuple[Node, ...], degree: int, device: torch.device | str = "cpu"
+) -> LayerProgram:
+    """Plan the evaluation of one layer into the given nodes."""
+
+    def index(values: np.ndarray | list[int]) -> Tensor:
+        return torch.tensor(np.asarray(values, dtype=np.int64), device=device)
+
+    by_name: dict[str, list[tuple[int, int]]] = {}
+    for subnode, source in np.argwhere(layer.symbolic_active):
+        by_name.setdefault(layer.functions[subnode][source], []).append((subnode, source))
+    groups = tuple(
+        SymbolicGroup(
+            functions.get(name), index([j for j, _ in edges]), index([i for _, i in edges])
+        )
+        for name, edges in sorted(by_name.items())
+    )
+    ports = max((node.arity for node in targets), default=1)
+    first = np.cumsum([0] + [node.arity for node in targets])[:-1]
+    factors = tuple(
+        index([
+            start + port if port < node.arity else layer.n_subnodes
+            for start, node in zip(first, targets, strict=True)
+        ])
+        for port in range(ports)
+    )  # fmt: skip
+    return LayerProgram(
+        degree=degree,
+        n_subnodes=layer.n_subnodes,
+        groups=groups,
+        spline_subnodes=index(np.flatnonzero(layer.spline_active.any(axis=1))),
+        spline_sources=index(np.flatnonzero(layer.spline_active.any(axis=0))),
+        factors=factors,
+    )
+
+
+def program(network: Network, device: torch.device | str = "cpu") -> tuple[LayerProgram, ...]:
+    """Plan the evaluation of a whole network."""
+    return tuple(
+        layer_program(layer, targets, network.degree, device)
+        for layer, targets in zip(network.layers, network.levels[1:], strict=True)
+    )
+
+
+def _spline_features(plan: LayerProgram, p: LayerTensors, x: Tensor) -> Tensor:
+    """(n, S', B + 1): the B-splines and silu of the sources with an active spline."""
+    active = x[:, plan.spline_sources]
+    splines = basis(active, p.knots[plan.spline_sources], plan.degree)
+    return torch.cat([splines, silu(active).unsqueeze(-1)], dim=-1)
+
+
+def _spline_weights(plan: LayerProgram, p: LayerTensors) -> Tensor:
+    """(J', S', B + 1): mask * [scale_sp * coef, scale_base]."""
+    weights = torch.cat(
+        [
+            (p.spline_mask * p.scale_sp).unsqueeze(-1) * p.coef,
+            (p.spline_mask * p.scale_base).unsqueeze(-1),
+        ],
+        dim=-1,
+    )
+    return weights[plan.spline_subnodes][:, plan.spline_sources]
+
+
+def _symbolic(group: SymbolicGroup, p: LayerTensors, x: Tensor) -> Tensor:
+    """(n, edges of the group): mask * (c * f(a * x + b) + d)."""
+    a, b, c, d = p.affine[group.subnodes, group.sources].unbind(-1)
+    values = c * group.function.torch(a * x[:, group.sources] + b) + d
+    return p.symbolic_mask[group.subnodes, group.sources] * values
+
+
+def subnode_sums(plan: LayerProgram, p: LayerTensors, x: Tensor) -> Tensor:
+    """Sum of all edges into each subnode: x (n, S) -> (n, J)."""
+    sums = x.new_zeros((x.shape[0], plan.n_subnodes))
+    for group in plan.groups:
+        sums = sums.index_add(1, group.subnodes, _symbolic(group, p, x))
+    if len(plan.spline_sources):
+        features = _spline_features(plan, p, x).flatten(1)
+        values = features @ _spline_weights(plan, p).flatten(1).T
+        sums = sums.index_add(1, plan.spline_subnodes, values)
+    return sums
+
+
+def nodes_from_sums(plan: LayerProgram, p: LayerTensors, sums: Tensor) -> Tensor:
+    """Affine map of the subnodes, products of the mult nodes, affine map of the nodes."""
+    subnodes = p.subnode_scale * sums + p.subnode_bias
+    padded = torch.cat([subnodes, subnodes.new_ones((len(subnodes), 1))], dim=1)
+    nodes = padded[:, plan.factors[0]]
+    for factor in plan.factors[1:]:
+        # One factor after the other: a row of ones never changes a bit of the product.
+        nodes = nodes * padded[:, factor]
+    return p.node_scale * nodes + p.node_bias
+
+
+def layer_forward(plan: LayerProgram, p: LayerTensors, x: Tensor) -> Tensor:
+    """x (n, S) -> nodes of the next level (n, N)."""
+    return nodes_from_sums(plan, p, subnode_sums(plan, p, x))
+
+
+def edge_values(plan: LayerProgram, p: LayerTensors, x: Tensor) -> LayerValues:
+    """Every edge on its own; memory is n * J * S, so choose n with care."""
+    shape = (len(x), plan.n_subnodes, x.shape[1])
+    symbolic, spline = x.new_zeros(shape), x.new_zeros(shape)
+    for group in plan.groups:
+        symbolic[:, group.subnodes, group.sources] = _symbolic(group, p, x)
+    if len(plan.spline_sources):
+        values = torch.einsum(
+            "nif,jif->nji", _spline_features(plan, p, x), _spline_weights(plan, p)
+        )
+        rows, columns = plan.spline_subnodes[:, None], plan.spline_sources[None, :]
+        spline[:, rows, columns] = values
+    return LayerValues(x, symbolic, spline, subnode_sums(plan, p, x))
+
+
+def check_inputs(n_inputs: int, shape: tuple[int, ...]) -> None:
+    """Raise DataError unless the shape is (samples, n_inputs)."""
+    if len(shape) != 2 or shape[1] != n_inputs:
+        raise DataError(f"the network has {n_inputs} inputs: it takes [n, {n_inputs}], not {shape}")
+
+
+def evaluate(network: Network, x: FloatArray) -> FloatArray:
+    """Outputs (n, outputs) in float64 for inputs (n, inputs)."""
+    check_inputs(len(network.levels[0]), np.shape(x))
+    with torch.no_grad():
+        values = torch.tensor(np.asarray(x), dtype=torch.float64)
+        for plan, layer in zip(program(network), network.layers, strict=True):
+            values = layer_forward(plan, tensors(layer, torch.float64), values)
+    result: FloatArray = values.numpy()
+    return result
