@@ -1,0 +1,349 @@
+"""KAN: a network as a torch module, with pykan's names for what people do to it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kanstudio.errors import DataError, TrainingError
+from kanstudio.network import edits
+from kanstudio.network.build import empty_network
+from kanstudio.network.forward import (
+    LayerProgram, LayerTensors, check_inputs, layer_forward, program,
+)  # fmt: skip
+from kanstudio.network.grid import refine, update_grid_from_samples
+from kanstudio.network.measure import Measurement, measure
+from kanstudio.network.network import FloatArray, Layer, Network, frozen
+from kanstudio.scene.plot import Plot, plot_network
+from kanstudio.training.data import Dataset
+from kanstudio.training.run import TrainingRun
+from kanstudio.training.settings import TrainingSettings
+
+log = logging.getLogger(__name__)
+
+TRAINABLE = ("coef", "scale_base", "scale_sp", "affine")
+
+
+class KANLayer(nn.Module):
+    """The tensors of one layer; names, shapes and meaning as in ``network.Layer``.
+
+    coef, scale_base, scale_sp and affine are trainable; the rest is not.
+    """
+
+    def __init__(self, layer: Layer, dtype: torch.dtype, device: torch.device | str) -> None:
+        super().__init__()
+        for name, values in layer.arrays():
+            tensor = torch.tensor(values, dtype=dtype, device=device)
+            self.register_parameter(name, nn.Parameter(tensor, requires_grad=name in TRAINABLE))
+
+    def tensors(self) -> LayerTensors:
+        return LayerTensors(**dict(self.named_parameters()))
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """A snapshot: copies, not views of live memory."""
+        return {
+            name: frozen(p.detach().to("cpu", torch.float64).numpy())
+            for name, p in self.named_parameters()
+        }
+
+
+class KAN(nn.Module):
+    """A Kolmogorov-Arnold network: ``model(x)`` maps [n, inputs] to [n, outputs].
+
+    width: per level a number of sum nodes or [sum nodes, mult nodes]; mult_arity: one
+    arity, or per level a list. grid: intervals of each spline; k: its degree. All edges
+    start as random splines, from ``seed`` alone. dtype: None is torch's default.
+
+    The edits change this module and keep what was trained; each is also a pure function
+    on ``network()`` in ``kanstudio.network.edits``.
+    """
+
+    def __init__(
+        self,
+        width: Sequence[Sequence[int] | int],
+        grid: int = 3,
+        k: int = 3,
+        mult_arity: int | Sequence[Sequence[int]] = 2,
+        seed: int = 1,
+        *,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__()
+        empty = empty_network(width, mult_arity, grid=grid, degree=k, seed=seed)
+        self._load(edits.random_spline_network(empty), dtype or torch.get_default_dtype(), device)
+
+    @classmethod
+    def from_network(
+        cls,
+        network: Network,
+        *,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str = "cpu",
+    ) -> KAN:
+        """A module with the values of a network; dtype None is torch's default."""
+        model = cls.__new__(cls)
+        nn.Module.__init__(model)
+        model._load(network, dtype or torch.get_default_dtype(), device)
+        return model
+
+    def _load(self, network: Network, dtype: torch.dtype, device: torch.device | str) -> None:
+        self._shape = network
+        self._programs: dict[torch.device, tuple[LayerProgram, ...]] = {}
+        self.layers = nn.ModuleList(KANLayer(layer, dtype, device) for layer in network.layers)
+        self.cache_data: Tensor | None = getattr(self, "cache_data", None)
+
+    def _edit(self, network: Network) -> None:
+        self._load(network, self.dtype, self.device)
+
+    def network(self) -> Network:
+        """The present state as an immutable value (float64 copies)."""
+        layers = tuple(
+            replace(layer, **module.arrays())
+            for layer, module in zip(self._shape.layers, self.layers, strict=True)
+            if isinstance(module, KANLayer)
+        )
+        return self._shape.with_layers(layers)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def width(self) -> list[list[int]]:
+        """[[sum nodes, mult nodes] per level]."""
+        return self._shape.width
+
+    @property
+    def mult_arity(self) -> list[list[int]]:
+        """The arities of the mult nodes per level."""
+        return self._shape.mult_arity
+
+    @property
+    def depth(self) -> int:
+        """Number of layers."""
+        return self._shape.depth
+
+    @property
+    def grid(self) -> int:
+        """Number of grid intervals of each spline."""
+        return self._shape.grid
+
+    @property
+    def k(self) -> int:
+        """Degree of the splines."""
+        return self._shape.degree
+
+    @property
+    def n_edge(self) -> int:
+        """Number of edges with at least one active front."""
+        return self._shape.n_edge
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return self._shape.input_names
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return self._shape.output_names
+
+    def _program(self) -> tuple[LayerProgram, ...]:
+        device = self.device
+        if device not in self._programs:
+            self._programs[device] = program(self._shape, device)
+        return self._programs[device]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Outputs [n, outputs] for inputs [n, inputs]; remembers the inputs for plot()."""
+        check_inputs(len(self._shape.levels[0]), tuple(x.shape))
+        self.cache_data = x.detach()
+        values = x.to(self.dtype)
+        for plan, layer in zip(self._program(), self.layers, strict=True):
+            assert isinstance(layer, KANLayer)
+            values = layer_forward(plan, layer.tensors(), values)
+        return values
+
+    def get_act(self, x: Tensor | Mapping[str, Tensor] | None = None) -> Measurement:
+        """Ranges, deviations and scores of all edges on samples.
+
+        x [n, inputs], or a dataset dictionary, of which the training inputs are taken;
+        None: the inputs of the last call.
+        """
+        samples = self._samples(x)
+        self.cache_data = samples
+        return measure(self.network(), samples.to("cpu", torch.float64).numpy())
+
+    def _samples(self, x: Tensor | Mapping[str, Tensor] | None) -> Tensor:
+        if isinstance(x, Mapping):
+            x = x["train_input"]
+        if x is None:
+            x = self.cache_data
+        if x is None:
+            raise DataError("there are no samples yet: call the model or get_act(x) first")
+        return x.detach()
+
+    def expand_depth(self) -> KAN:
+        """Add an identity layer at the end; the output does not change."""
+        self._edit(edits.expand_depth(self.network()))
+        return self
+
+    def expand_width(
+        self,
+        layer_id: int,
+        n_added_nodes: int,
+        sum_bool: bool = True,
+        mult_arity: int | Sequence[int] = 2,
+    ) -> KAN:
+        """Add sum nodes, or mult nodes of the given arities, to level layer_id (1 to depth - 1).
+
+        The output does not change. Raises EditError.
+        """
+        self._edit(
+            edits.expand_width(
+                self.network(), layer_id, n_added_nodes, sum_bool=sum_bool, mult_arity=mult_arity
+            )
+        )
+        return self
+
+    def perturb(
+        self, mag: float = 1.0, mode: edits.PerturbMode = "non-intrusive", seed: int = 0
+    ) -> KAN:
+        """Switch on spline fronts; see ``kanstudio.network.edits.perturb``."""
+        self._edit(edits.perturb(self.network(), mode, mag, seed))
+        return self
+
+    def refine(self, new_grid: int) -> float:
+        """A finer grid on the same spans; returns the largest change of any spline."""
+        network, change = refine(self.network(), new_grid)
+        self._edit(network)
+        return change
+
+    def update_grid_from_samples(self, x: Tensor) -> KAN:
+        """Spread the grids over what the samples [n, inputs] reach; never gives NaN."""
+        samples = x.detach().to("cpu", torch.float64).numpy()
+        self._edit(update_grid_from_samples(self.network(), samples))
+        return self
+
+    def plot(
+        self,
+        folder: str | None = None,
+        beta: float = 3,
+        metric: str = "backward",
+        scale: float = 0.5,
+        tick: bool = False,
+        sample: bool = False,
+        in_vars: Sequence[str] | None = None,
+        out_vars: Sequence[str] | None = None,
+        title: str | None = None,
+        varscale: float = 1.0,
+        *,
+        theme: str = "light",
+    ) -> Plot:
+        """The network as a picture: displays in a notebook, ``.save("net.svg" or ".png")``.
+
+        Opacity is tanh(beta * score) with the metric backward, forward_n or forward_u.
+        folder, scale, tick, sample and varscale are accepted for pykan's callers and not
+        used: the picture is one vector drawing.
+        """
+        x = self.cache_data
+        samples = None if x is None else x.to("cpu", torch.float64).numpy()
+        return plot_network(
+            self.network(), samples, metric=metric, beta=beta, theme=theme, title=title,
+            in_vars=in_vars, out_vars=out_vars,
+        )  # fmt: skip
+
+    def fit(
+        self,
+        dataset: Mapping[str, Tensor] | Dataset,
+        opt: str = "LBFGS",
+        steps: int = 100,
+        log: int = 1,
+        lamb: float = 0.0,
+        lamb_l1: float = 1.0,
+        lamb_entropy: float = 2.0,
+        lamb_coef: float = 0.0,
+        lamb_coefdiff: float = 0.0,
+        update_grid: bool = True,
+        grid_update_num: int = 10,
+        lr: float = 1.0,
+        start_grid_update_step: int = -1,
+        stop_grid_update_step: int = 50,
+        batch: int = -1,
+        reg_metric: str = "edge_forward_spline_n",
+        metrics: Sequence[Callable[[], float]] | None = None,
+        seed: int = 0,
+    ) -> dict[str, FloatArray]:
+        """Train in place; names and meaning as in pykan.
+
+        dataset: train_input, train_label, test_input, test_label, each [n, columns].
+        Returns train_loss and test_loss (RMSE per step) and reg, each [steps], and one
+        array per metric under its ``__name__``. Raises TrainingError when the loss is no
+        longer finite; the module then holds the last good state.
+        """
+        settings = TrainingSettings(
+            optimizer=opt, learning_rate=lr, steps=steps, lamb=lamb, lamb_l1=lamb_l1,
+            lamb_entropy=lamb_entropy, lamb_coef=lamb_coef, lamb_coefdiff=lamb_coefdiff,
+            reg_metric=reg_metric, update_grid=update_grid, grid_update_num=grid_update_num,
+            start_grid_update_step=start_grid_update_step,
+            stop_grid_update_step=stop_grid_update_step, batch=batch, seed=seed,
+            device=self.device.type, dtype=str(self.dtype).removeprefix("torch."),
+        )  # fmt: skip
+        return _fit(self, as_dataset(dataset), settings, log, list(metrics or ()))
+
+
+def as_dataset(dataset: Mapping[str, Tensor] | Dataset) -> Dataset:
+    """pykan's dictionary of four tensors as a Dataset of float64 arrays."""
+    if isinstance(dataset, Dataset):
+        return dataset
+    names = ("train_input", "train_label", "test_input", "test_label")
+    missing = [name for name in names if name not in dataset]
+    if missing:
+        raise DataError(f"the dataset lacks {', '.join(missing)}")
+    arrays = [dataset[name].detach().to("cpu", torch.float64).numpy() for name in names]
+    return Dataset(*arrays)
+
+
+def _fit(
+    model: KAN,
+    dataset: Dataset,
+    settings: TrainingSettings,
+    every: int,
+    metrics: list[Callable[[], float]],
+) -> dict[str, FloatArray]:
+    run = TrainingRun(model.network(), dataset, settings)
+    records, extra = [], {_name(metric): [] for metric in metrics}  # type: ignore[var-annotated]
+    while not run.finished:
+        progress = run.step()
+        if run.failed:
+            model._edit(run.network())
+            raise TrainingError(progress.message)
+        records.append((progress.train_loss, progress.test_loss, progress.reg))
+        if metrics:
+            model._edit(run.network())
+            for metric in metrics:
+                extra[_name(metric)].append(float(metric()))
+        if every and progress.step % every == 0:
+            log.info("step %d: train %.3e, test %.3e", *progress_numbers(progress))
+    model._edit(run.network())
+    model.cache_data = torch.tensor(dataset.train_x, dtype=model.dtype, device=model.device)
+    table = np.array(records, dtype=np.float64).reshape(-1, 3)
+    result = {"train_loss": table[:, 0], "test_loss": table[:, 1], "reg": table[:, 2]}
+    return {**result, **{name: np.array(values) for name, values in extra.items()}}
+
+
+def progress_numbers(progress: Any) -> tuple[int, float, float]:
+    return progress.step, progress.train_loss, progress.test_loss
+
+
+def _name(metric: Callable[[], float]) -> str:
+    return getattr(metric, "__name__", type(metric).__name__)
