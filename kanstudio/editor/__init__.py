@@ -1,1 +1,1 @@
-"""editor"""
+"""The editor without a screen: the document, its commands, its history."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from kanstudio.errors import EditError
-from kanstudio.network.build import empty_layer, n_subnodes
+from kanstudio.network.build import empty_layer
 from kanstudio.network.network import ABSENT, FloatArray, Layer, Network, Node, frozen
 
+Edit = Callable[[Network], Network]
 PerturbMode = Literal["minimal", "all", "non-intrusive"]
 PERTURB_MODES: tuple[PerturbMode, ...] = ("minimal", "all", "non-intrusive")
 
@@ -225,15 +226,3 @@ def random_spline_network(network: Network) -> Network:
     )
     return network.with_layers(layers)
 
-
-__all__ = [
-    "PERTURB_MODES",
-    "PerturbMode",
-    "check_arities",
-    "expand_depth",
-    "expand_width",
-    "n_subnodes",
-    "perturb",
-    "random_spline_network",
-    "set_function",
-]
