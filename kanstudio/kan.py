@@ -15,7 +15,11 @@ from kanstudio.errors import DataError, TrainingError
 from kanstudio.network import edits
 from kanstudio.network.build import empty_network
 from kanstudio.network.forward import (
-    LayerProgram, LayerTensors, check_inputs, layer_forward, program,
+    LayerProgram,
+    LayerTensors,
+    check_inputs,
+    layer_forward,
+    program,
 )  # fmt: skip
 from kanstudio.network.grid import refine, update_grid_from_samples
 from kanstudio.network.measure import Measurement, measure

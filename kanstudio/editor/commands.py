@@ -169,9 +169,7 @@ def _restructure(document: Document, edit: edits.Edit) -> Document:
     base = document.unperturbed
     network = edit(document.network)
     adapted = update_idle_grids(document.network, network, document.dataset)
-    return replace(
-        document, network=adapted, unperturbed=None if base is None else edit(base)
-    )
+    return replace(document, network=adapted, unperturbed=None if base is None else edit(base))
 
 
 def update_idle_grids(before: Network, after: Network, dataset: Dataset) -> Network:
@@ -211,9 +209,7 @@ def _perturb(document: Document, command: Perturb) -> Document:
     again = document.unperturbed is not None and document.trained == 0
     base = document.unperturbed if again and document.unperturbed else document.network
     network = edits.perturb(base, command.mode, command.magnitude, command.seed)
-    return replace(
-        document, network=network, unperturbed=base, perturbation=wanted, trained=0
-    )
+    return replace(document, network=network, unperturbed=base, perturbation=wanted, trained=0)
 
 
 def _set_data(document: Document, source: FormulaData) -> Document:
@@ -258,7 +254,6 @@ __all__ = [
     "Compile",
     "ExpandDepth",
     "ExpandWidth",
-
     "Perturb",
     "SetData",
     "UseTable",

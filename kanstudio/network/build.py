@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -92,7 +93,7 @@ def empty_network(
         next_id += len(kinds)
     layers = tuple(
         empty_layer(len(below), above, grid=grid, degree=degree, seed=seed + index)
-        for index, (below, above) in enumerate(zip(levels[:-1], levels[1:], strict=True))
+        for index, (below, above) in enumerate(itertools.pairwise(levels))
     )
     return Network(
         levels=tuple(levels),

@@ -225,4 +225,3 @@ def random_spline_network(network: Network) -> Network:
         for layer in network.layers
     )
     return network.with_layers(layers)
-

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from kanstudio.errors import DataError
 from kanstudio.network.forward import (
-    LayerValues, check_inputs, edge_values, nodes_from_sums, program, tensors,
+    LayerValues,
+    check_inputs,
+    edge_values,
+    nodes_from_sums,
+    program,
+    tensors,
 )  # fmt: skip
 from kanstudio.network.network import FloatArray, Network
 

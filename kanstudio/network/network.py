@@ -180,9 +180,7 @@ class Network:
                 continue
             targets = [f"{n.node_id}.{p}" for n, p in self.subnode_owner(layer_index + 1)]
             if target_text in targets:
-                return EdgeRef(
-                    layer_index, sources.index(source_text), targets.index(target_text)
-                )
+                return EdgeRef(layer_index, sources.index(source_text), targets.index(target_text))
         return None
 
     def find_node(self, node_id: int) -> tuple[int, int] | None:
