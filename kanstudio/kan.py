@@ -29,7 +29,7 @@ from kanstudio.training.data import Dataset
 from kanstudio.training.run import TrainingRun
 from kanstudio.training.settings import TrainingSettings
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 TRAINABLE = ("coef", "scale_base", "scale_sp", "affine")
 
@@ -49,7 +49,7 @@ class KANLayer(nn.Module):
     def tensors(self) -> LayerTensors:
         return LayerTensors(**dict(self.named_parameters()))
 
-    def arrays(self) -> dict[str, FloatArray]:
+    def arrays(self) -> dict[str, Any]:
         """A snapshot: copies, not views of live memory."""
         return {
             name: frozen(p.detach().to("cpu", torch.float64).numpy())
@@ -238,7 +238,7 @@ class KAN(nn.Module):
         self._edit(update_grid_from_samples(self.network(), samples))
         return self
 
-    def plot(
+    def plot(  # noqa: PLR0917 - pykan's signature
         self,
         folder: str | None = None,
         beta: float = 3,
@@ -266,7 +266,7 @@ class KAN(nn.Module):
             in_vars=in_vars, out_vars=out_vars,
         )  # fmt: skip
 
-    def fit(
+    def fit(  # noqa: PLR0917 - pykan's signature
         self,
         dataset: Mapping[str, Tensor] | Dataset,
         opt: str = "LBFGS",
@@ -294,14 +294,15 @@ class KAN(nn.Module):
         array per metric under its ``__name__``. Raises TrainingError when the loss is no
         longer finite; the module then holds the last good state.
         """
-        settings = TrainingSettings(
+        options: dict[str, Any] = dict(
             optimizer=opt, learning_rate=lr, steps=steps, lamb=lamb, lamb_l1=lamb_l1,
             lamb_entropy=lamb_entropy, lamb_coef=lamb_coef, lamb_coefdiff=lamb_coefdiff,
             reg_metric=reg_metric, update_grid=update_grid, grid_update_num=grid_update_num,
             start_grid_update_step=start_grid_update_step,
             stop_grid_update_step=stop_grid_update_step, batch=batch, seed=seed,
-            device=self.device.type, dtype=str(self.dtype).removeprefix("torch."),
+            device=str(self.device), dtype=str(self.dtype).removeprefix("torch."),
         )  # fmt: skip
+        settings = TrainingSettings(**options)
         return _fit(self, as_dataset(dataset), settings, log, list(metrics or ()))
 
 
@@ -313,8 +314,10 @@ def as_dataset(dataset: Mapping[str, Tensor] | Dataset) -> Dataset:
     missing = [name for name in names if name not in dataset]
     if missing:
         raise DataError(f"the dataset lacks {', '.join(missing)}")
-    arrays = [dataset[name].detach().to("cpu", torch.float64).numpy() for name in names]
-    return Dataset(*arrays)
+    train_x, train_y, test_x, test_y = (
+        dataset[name].detach().to("cpu", torch.float64).numpy() for name in names
+    )
+    return Dataset(train_x, train_y, test_x, test_y)
 
 
 def _fit(
@@ -325,7 +328,8 @@ def _fit(
     metrics: list[Callable[[], float]],
 ) -> dict[str, FloatArray]:
     run = TrainingRun(model.network(), dataset, settings)
-    records, extra = [], {_name(metric): [] for metric in metrics}  # type: ignore[var-annotated]
+    records: list[tuple[float, float, float]] = []
+    extra: dict[str, list[float]] = {_name(metric): [] for metric in metrics}
     while not run.finished:
         progress = run.step()
         if run.failed:
@@ -337,16 +341,12 @@ def _fit(
             for metric in metrics:
                 extra[_name(metric)].append(float(metric()))
         if every and progress.step % every == 0:
-            log.info("step %d: train %.3e, test %.3e", *progress_numbers(progress))
+            logger.info("step %d: train %.3e, test %.3e", progress.step, *records[-1][:2])
     model._edit(run.network())
     model.cache_data = torch.tensor(dataset.train_x, dtype=model.dtype, device=model.device)
     table = np.array(records, dtype=np.float64).reshape(-1, 3)
     result = {"train_loss": table[:, 0], "test_loss": table[:, 1], "reg": table[:, 2]}
     return {**result, **{name: np.array(values) for name, values in extra.items()}}
-
-
-def progress_numbers(progress: Any) -> tuple[int, float, float]:
-    return progress.step, progress.train_loss, progress.test_loss
 
 
 def _name(metric: Callable[[], float]) -> str:

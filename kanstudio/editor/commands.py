@@ -7,6 +7,7 @@ the document stays what it was.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -28,6 +29,32 @@ from kanstudio.network.network import Network
 from kanstudio.training.data import Dataset, FormulaData, sample_formula
 
 
+class Command(Protocol):
+    """What can be done to a document; ``label`` says it in a few words."""
+
+    @property
+    def label(self) -> str: ...
+
+    def applied_to(self, document: Document) -> Document: ...
+
+
+def apply(document: Document, command: Command) -> Document:
+    """The document after the command. Raises KanStudioError if it does not fit."""
+    return command.applied_to(document)
+
+
+def output_change(before: Document, after: Document) -> float | None:
+    """Largest change of the output on the test inputs; None if inputs or outputs differ."""
+    old, new = before.network, after.network
+    x = after.dataset.test_x
+    same_shape = old.input_names == new.input_names and len(old.levels[-1]) == len(new.levels[-1])
+    if not same_shape or before.text != after.text:
+        return None
+    difference = np.abs(evaluate(new, x) - evaluate(old, x))
+    finite = difference[np.isfinite(difference)]
+    return float(finite.max()) if finite.size else None
+
+
 @dataclass(frozen=True)
 class Compile:
     """Compile a text; inputs keep their ranges by name unless ranges are given."""
@@ -35,12 +62,40 @@ class Compile:
     text: str
     inputs: tuple[str, ...] | None = None
     ranges: tuple[Range, ...] | None = None
-    label: str = "compile"
+    title: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"compile {self.title}".strip()
+
+    def applied_to(self, document: Document) -> Document:
+        source = document.source
+        parsed = read_formula(self.text, self.inputs)
+        if self.ranges is not None:
+            if len(self.ranges) != len(parsed.variables):
+                raise DataError(f"{len(parsed.variables)} inputs need as many ranges")
+            ranges = dict(zip(parsed.variables, self.ranges, strict=True))
+            return new_document(self.text, inputs=self.inputs, ranges=ranges, source=source)
+        known = (
+            dict(zip(document.network.input_names, source.ranges, strict=True)) if source else {}
+        )
+        try:
+            return new_document(self.text, inputs=self.inputs, ranges=known, source=source)
+        except DataError:
+            # The ranges that happened to be there do not suit the new formula: guess afresh.
+            return new_document(self.text, inputs=self.inputs, source=source)
 
 
 @dataclass(frozen=True)
 class ExpandDepth:
     """Add an identity layer above the outputs."""
+
+    @property
+    def label(self) -> str:
+        return "add layer"
+
+    def applied_to(self, document: Document) -> Document:
+        return _restructure(document, edits.expand_depth)
 
 
 @dataclass(frozen=True)
@@ -51,14 +106,54 @@ class ExpandWidth:
     count: int
     arities: int | tuple[int, ...] | None = None
 
+    @property
+    def label(self) -> str:
+        if self.arities is None:
+            return f"layer {self.level} + {self.count} sum"
+        arities = (self.arities,) if isinstance(self.arities, int) else self.arities
+        return f"layer {self.level} + {self.count} mult ({', '.join(map(str, arities))})"
+
+    def applied_to(self, document: Document) -> Document:
+        return _restructure(document, self._edit)
+
+    def _edit(self, network: Network) -> Network:
+        return edits.expand_width(
+            network,
+            self.level,
+            self.count,
+            sum_bool=self.arities is None,
+            mult_arity=2 if self.arities is None else self.arities,
+        )
+
 
 @dataclass(frozen=True)
 class Perturb:
-    """Switch the perturbation to a mode; "off" goes back to the network before it."""
+    """Switch the perturbation to a mode; "off" goes back to the network before it.
+
+    Until something was learned, a new choice replaces the old one instead of adding to it.
+    """
 
     mode: Mode
     magnitude: float = 0.1
     seed: int = 0
+
+    @property
+    def label(self) -> str:
+        return "perturb off" if self.mode == "off" else f"perturb {self.mode} {self.magnitude:g}"
+
+    def applied_to(self, document: Document) -> Document:
+        wanted = Perturbation(self.mode, self.magnitude, self.seed)
+        base = document.unperturbed
+        if self.mode == "off":
+            network = document.network if base is None else base
+            trained = document.trained if base is None else 0
+            return replace(
+                document, network=network, unperturbed=None, perturbation=wanted, trained=trained
+            )
+        if base is None or document.trained:
+            base = document.network
+        network = edits.perturb(base, self.mode, self.magnitude, self.seed)
+        return replace(document, network=network, unperturbed=base, perturbation=wanted, trained=0)
 
 
 @dataclass(frozen=True)
@@ -66,6 +161,22 @@ class SetData:
     """Draw new samples from the formula."""
 
     source: FormulaData
+
+    @property
+    def label(self) -> str:
+        return f"data · {self.source.n_train} samples"
+
+    def applied_to(self, document: Document) -> Document:
+        parsed = document.formula
+        if parsed is None:
+            raise DataError("there is no formula to draw samples from: use a file")
+        if len(self.source.ranges) != len(parsed.variables):
+            raise DataError(f"{len(parsed.variables)} inputs need as many ranges")
+        dataset = sample_formula(formula_function(parsed), self.source)
+        network = _adapted(document.network, document.network, dataset)
+        return replace(
+            document, network=network, dataset=dataset, source=self.source, table_name=""
+        )
 
 
 @dataclass(frozen=True)
@@ -75,6 +186,22 @@ class UseTable:
     name: str
     dataset: Dataset = field(repr=False)
 
+    @property
+    def label(self) -> str:
+        return f"data · {self.name} ({self.dataset.n_train + self.dataset.n_test} rows)"
+
+    def applied_to(self, document: Document) -> Document:
+        network = document.network
+        wanted = len(network.levels[0]), len(network.levels[-1])
+        given = self.dataset.n_inputs, self.dataset.n_outputs
+        if wanted != given:
+            raise DataError(
+                f"the network has {wanted[0]} inputs and {wanted[1]} outputs, "
+                f"the table gives {given[0]} and {given[1]}"
+            )
+        network = _adapted(network, network, self.dataset)
+        return replace(document, network=network, dataset=self.dataset, table_name=self.name)
+
 
 @dataclass(frozen=True)
 class ApplyTraining:
@@ -83,96 +210,33 @@ class ApplyTraining:
     network: Network = field(repr=False)
     losses: tuple[LossRecord, ...] = field(repr=False)
 
+    @property
+    def label(self) -> str:
+        return f"train · {len(self.losses)} step{'' if len(self.losses) == 1 else 's'}"
 
-Command = Compile | ExpandDepth | ExpandWidth | Perturb | SetData | UseTable | ApplyTraining
-
-
-def apply(document: Document, command: Command) -> Document:
-    """The document after the command. Raises KanStudioError if it does not fit."""
-    match command:
-        case Compile():
-            return _compile(document, command)
-        case ExpandDepth():
-            return _restructure(document, edits.expand_depth)
-        case ExpandWidth():
-            return _expand_width(document, command)
-        case Perturb():
-            return _perturb(document, command)
-        case SetData():
-            return _set_data(document, command.source)
-        case UseTable():
-            return _use_table(document, command)
-        case ApplyTraining():
-            return _apply_training(document, command)
-
-
-def label(command: Command) -> str:
-    """A few words for the history."""
-    match command:
-        case Compile():
-            return command.label
-        case ExpandDepth():
-            return "add layer"
-        case ExpandWidth(level, count, None):
-            return f"layer {level} + {count} sum"
-        case ExpandWidth(level, count, arities):
-            shown = arities if isinstance(arities, int) else ", ".join(map(str, arities or ()))
-            return f"layer {level} + {count} mult ({shown})"
-        case Perturb("off"):
-            return "perturb off"
-        case Perturb(mode, magnitude):
-            return f"perturb {mode} {magnitude:g}"
-        case SetData(source):
-            return f"data · {source.n_train} samples"
-        case UseTable(name, dataset):
-            return f"data · {name} ({len(dataset.train_x) + len(dataset.test_x)} rows)"
-        case ApplyTraining(_, losses):
-            return f"train · {len(losses)} steps" if len(losses) != 1 else "train · 1 step"
-
-
-def output_change(before: Document, after: Document) -> float | None:
-    """Largest change of the output on the test inputs; None if inputs or outputs differ."""
-    old, new = before.network, after.network
-    if old.input_names != new.input_names or len(old.levels[-1]) != len(new.levels[-1]):
-        return None
-    x = after.dataset.test_x
-    if before.text != after.text or not len(x):
-        return None
-    difference = np.abs(evaluate(new, x) - evaluate(old, x))
-    finite = difference[np.isfinite(difference)]
-    return float(finite.max()) if finite.size else None
-
-
-def _compile(document: Document, command: Compile) -> Document:
-    known = {}
-    if document.source is not None:
-        known = dict(zip(document.network.input_names, document.source.ranges, strict=True))
-    parsed = read_formula(command.text, command.inputs)
-    if command.ranges is not None:
-        if len(command.ranges) != len(parsed.variables):
-            raise DataError(
-                f"{len(parsed.variables)} inputs need as many ranges, not {len(command.ranges)}"
-            )
-        known = dict(zip(parsed.variables, command.ranges, strict=True))
-    try:
-        return new_document(
-            command.text, inputs=command.inputs, ranges=known, source=document.source
+    def applied_to(self, document: Document) -> Document:
+        if self.network.levels != document.network.levels:
+            raise EditError("the trained network has another structure than the document")
+        start = document.steps
+        losses = tuple(replace(record, step=start + record.step) for record in self.losses)
+        return replace(
+            document,
+            network=self.network,
+            losses=(*document.losses, *losses),
+            trained=document.trained + len(losses),
         )
-    except DataError:
-        if command.ranges is not None:
-            raise
-        # The ranges that happened to be there do not suit the new formula: guess afresh.
-        return new_document(command.text, inputs=command.inputs, source=document.source)
 
 
 def _restructure(document: Document, edit: edits.Edit) -> Document:
+    """Edit the network, and the one behind its perturbation with it."""
+    network = _adapted(document.network, edit(document.network), document.dataset)
     base = document.unperturbed
-    network = edit(document.network)
-    adapted = update_idle_grids(document.network, network, document.dataset)
-    return replace(document, network=adapted, unperturbed=None if base is None else edit(base))
+    if base is not None:
+        base = _adapted(base, edit(base), document.dataset)
+    return replace(document, network=network, unperturbed=base)
 
 
-def update_idle_grids(before: Network, after: Network, dataset: Dataset) -> Network:
+def _adapted(before: Network, after: Network, dataset: Dataset) -> Network:
     """Spread the grids of a network without active splines over the data.
 
     With active splines every grid stays: refitting would change the output a little.
@@ -180,84 +244,3 @@ def update_idle_grids(before: Network, after: Network, dataset: Dataset) -> Netw
     if any(layer.spline_active.any() for layer in before.layers):
         return after
     return update_grid_from_samples(after, dataset.train_x)
-
-
-def _expand_width(document: Document, command: ExpandWidth) -> Document:
-    arities = command.arities
-
-    def edit(network: Network) -> Network:
-        return edits.expand_width(
-            network,
-            command.level,
-            command.count,
-            sum_bool=arities is None,
-            mult_arity=2 if arities is None else arities,
-        )
-
-    return _restructure(document, edit)
-
-
-def _perturb(document: Document, command: Perturb) -> Document:
-    wanted = Perturbation(command.mode, command.magnitude, command.seed)
-    if command.mode == "off":
-        if document.unperturbed is None:
-            return replace(document, perturbation=wanted)
-        return replace(
-            document, network=document.unperturbed, unperturbed=None, perturbation=wanted, trained=0
-        )
-    # Until something was learned, a new choice replaces the old one instead of adding to it.
-    again = document.unperturbed is not None and document.trained == 0
-    base = document.unperturbed if again and document.unperturbed else document.network
-    network = edits.perturb(base, command.mode, command.magnitude, command.seed)
-    return replace(document, network=network, unperturbed=base, perturbation=wanted, trained=0)
-
-
-def _set_data(document: Document, source: FormulaData) -> Document:
-    parsed = document.formula
-    if parsed is None:
-        raise DataError("there is no formula to draw samples from: use a file")
-    if len(source.ranges) != len(parsed.variables):
-        raise DataError(f"{len(parsed.variables)} inputs need as many ranges")
-    dataset = sample_formula(formula_function(parsed), source)
-    network = update_idle_grids(document.network, document.network, dataset)
-    return replace(document, network=network, dataset=dataset, source=source, table_name="")
-
-
-def _use_table(document: Document, command: UseTable) -> Document:
-    n_inputs, n_outputs = len(document.network.levels[0]), len(document.network.levels[-1])
-    shape = command.dataset.train_x.shape[1], command.dataset.train_y.shape[1]
-    if shape != (n_inputs, n_outputs):
-        raise DataError(
-            f"the network has {n_inputs} inputs and {n_outputs} outputs, "
-            f"the table gives {shape[0]} and {shape[1]}"
-        )
-    network = update_idle_grids(document.network, document.network, command.dataset)
-    return replace(document, network=network, dataset=command.dataset, table_name=command.name)
-
-
-def _apply_training(document: Document, command: ApplyTraining) -> Document:
-    if command.network.levels != document.network.levels:
-        raise EditError("the trained network has another structure than the document")
-    start = document.steps
-    losses = tuple(replace(record, step=start + record.step) for record in command.losses)
-    return replace(
-        document,
-        network=command.network,
-        losses=(*document.losses, *losses),
-        trained=document.trained + len(losses),
-    )
-
-
-__all__ = [
-    "ApplyTraining",
-    "Command",
-    "Compile",
-    "ExpandDepth",
-    "ExpandWidth",
-    "Perturb",
-    "SetData",
-    "UseTable",
-    "apply",
-    "label",
-    "output_change",
-]

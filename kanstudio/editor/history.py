@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kanstudio.editor.commands import Command, apply, label
+from kanstudio.editor.commands import Command, apply
 from kanstudio.editor.document import Document
 from kanstudio.errors import EditError
 
@@ -48,7 +48,7 @@ class History:
 
     def do(self, command: Command) -> History:
         """Apply a command; an error leaves everything as it was."""
-        entry = Entry(label(command), apply(self.document, command))
+        entry = Entry(command.label, apply(self.document, command))
         entries = (*self.entries[: self.position + 1], entry)
         if len(entries) > MAX_ENTRIES:
             entries = (entries[0], *entries[2:])

@@ -10,7 +10,7 @@ import numpy as np
 
 from kanstudio.errors import EditError
 from kanstudio.network.build import empty_layer
-from kanstudio.network.network import ABSENT, FloatArray, Layer, Network, Node, frozen
+from kanstudio.network.network import ABSENT, EdgeRef, FloatArray, Layer, Network, Node, frozen
 
 Edit = Callable[[Network], Network]
 PerturbMode = Literal["minimal", "all", "non-intrusive"]
@@ -200,17 +200,19 @@ def _add_silent_splines(layer: Layer) -> Layer:
 
 
 def set_function(
-    network: Network, layer: int, source: int, subnode: int, name: str,
+    network: Network,
+    edge: EdgeRef,
+    name: str,
     affine: Sequence[float] = (1.0, 0.0, 1.0, 0.0),
-) -> Network:  # fmt: skip
+) -> Network:
     """Give one edge the symbolic front ``c * f(a * x + b) + d``; "0" takes it away."""
-    old = network.layers[layer]
+    old = network.layers[edge.layer]
     rows = [list(row) for row in old.functions]
-    rows[subnode][source] = name
+    rows[edge.subnode][edge.source] = name
     values = old.affine.copy()
-    values[subnode, source] = affine
+    values[edge.subnode, edge.source] = affine
     new = replace(old, functions=tuple(map(tuple, rows)), affine=frozen(values))
-    layers = (*network.layers[:layer], new, *network.layers[layer + 1 :])
+    layers = (*network.layers[: edge.layer], new, *network.layers[edge.layer + 1 :])
     return network.with_layers(layers)
 
 

@@ -57,7 +57,8 @@ def knots_from_samples(x: FloatArray, old: FloatArray, degree: int) -> FloatArra
         inner = old[degree : len(old) - degree]
         if inner[0] <= low <= inner[-1]:
             return old
-        return old + (low - (inner[0] + inner[-1]) / 2)
+        moved: FloatArray = old + (low - (inner[0] + inner[-1]) / 2)
+        return moved
     picks = [int(len(ordered) / grid * i) for i in range(grid)] + [-1]
     uniform = np.linspace(low, high, grid + 1)
     return extend_knots(GRID_EPS * uniform + (1 - GRID_EPS) * ordered[picks], degree)

@@ -96,12 +96,16 @@ class Layer:
     def symbolic_active(self) -> NDArray[np.bool_]:
         """(J, S): the edge has a function and its mask is not 0."""
         named = np.array([[name != ABSENT for name in row] for row in self.functions], dtype=bool)
-        return named.reshape(self.symbolic_mask.shape) & (self.symbolic_mask != 0)
+        active: NDArray[np.bool_] = named.reshape(self.symbolic_mask.shape) & (
+            self.symbolic_mask != 0
+        )
+        return active
 
     @cached_property
     def spline_active(self) -> NDArray[np.bool_]:
         """(J, S): the spline front's mask is not 0."""
-        return self.spline_mask != 0
+        active: NDArray[np.bool_] = self.spline_mask != 0
+        return active
 
     @cached_property
     def active(self) -> NDArray[np.bool_]:
@@ -116,7 +120,8 @@ class Layer:
 
     def with_arrays(self, **arrays: ArrayLike) -> Layer:
         """The same layer with some arrays replaced (copied and frozen)."""
-        return replace(self, **{name: frozen(values) for name, values in arrays.items()})
+        values: dict[str, Any] = {name: frozen(array) for name, array in arrays.items()}
+        return replace(self, **values)
 
 
 @dataclass(frozen=True)
