@@ -1,0 +1,129 @@
+"""What a training run is asked to do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from kanstudio.errors import TrainingError
+
+Optimizer = Literal["Adam", "LBFGS"]
+RegMetric = Literal[
+    "edge_forward_spline_n",
+    "edge_forward_spline_u",
+    "edge_forward_sum",
+    "edge_backward",
+    "node_backward",
+]
+Dtype = Literal["float64", "float32"]
+
+OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
+REG_METRICS: tuple[str, ...] = get_args(RegMetric)
+DTYPES: tuple[str, ...] = get_args(Dtype)
+DEVICES = ("cpu", "cuda", "mps")
+DEFAULT_LEARNING_RATE = {"Adam": 1e-2, "LBFGS": 1.0}
+
+MAX_STEPS = 10_000_000
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Settings of one run; the names are pykan's where pykan has them.
+
+    - optimizer: "Adam" or "LBFGS" (one step has up to 20 inner iterations).
+    - learning_rate: None is 0.01 for Adam and 1 for L-BFGS.
+    - lamb: strength of the whole regulariser
+      ``lamb_l1 * l1 + lamb_entropy * entropy + lamb_coef * |coef| + lamb_coefdiff * |diff coef|``.
+    - reg_metric: the edge scores that l1 and entropy are taken of.
+    - update_grid, grid_update_num, start_grid_update_step, stop_grid_update_step: knots move
+      to the samples every ``stop // num`` steps while ``start <= step < stop``.
+    - batch: samples per step, -1 for all.
+    - affine_trainable: train scale and bias of nodes and subnodes as well.
+    - seed: of the minibatches; nothing else is random.
+    """
+
+    optimizer: Optimizer = "Adam"
+    learning_rate: float | None = None
+    steps: int = 200
+    lamb: float = 0.0
+    lamb_l1: float = 1.0
+    lamb_entropy: float = 2.0
+    lamb_coef: float = 0.0
+    lamb_coefdiff: float = 0.0
+    reg_metric: RegMetric = "edge_forward_spline_n"
+    update_grid: bool = True
+    grid_update_num: int = 10
+    start_grid_update_step: int = -1
+    stop_grid_update_step: int = 50
+    batch: int = -1
+    affine_trainable: bool = False
+    seed: int = 0
+    device: str = "cpu"
+    dtype: Dtype = "float64"
+
+    def __post_init__(self) -> None:
+        _one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _one_of("reg_metric", self.reg_metric, REG_METRICS)
+        _one_of("dtype", self.dtype, DTYPES)
+        if not isinstance(self.device, str) or self.device.split(":")[0] not in DEVICES:
+            raise TrainingError(f"device must be cpu, cuda or mps, not {self.device!r}")
+        if self.device.startswith("mps") and self.dtype == "float64":
+            raise TrainingError("device mps has no float64; choose dtype float32")
+        if self.learning_rate is not None:
+            _number("learning_rate", self.learning_rate, 0.0, 1e6, above=True)
+        for name in ("lamb", "lamb_l1", "lamb_entropy", "lamb_coef", "lamb_coefdiff"):
+            _number(name, getattr(self, name), 0.0, 1e12)
+        for name, low in (
+            ("steps", 1),
+            ("grid_update_num", 1),
+            ("start_grid_update_step", -1),
+            ("stop_grid_update_step", 0),
+            ("seed", 0),
+        ):
+            _whole(name, getattr(self, name), low)
+        if self.batch != -1:
+            _whole("batch", self.batch, 1, " or -1 for all samples")
+        for name in ("update_grid", "affine_trainable"):
+            if not isinstance(getattr(self, name), bool):
+                raise TrainingError(f"{name} must be true or false")
+
+    @property
+    def rate(self) -> float:
+        """The learning rate, the optimiser's default if none is given."""
+        if self.learning_rate is None:
+            return DEFAULT_LEARNING_RATE[self.optimizer]
+        return float(self.learning_rate)
+
+    @property
+    def grid_update_every(self) -> int:
+        """Steps from one grid update to the next."""
+        return max(self.stop_grid_update_step // self.grid_update_num, 1)
+
+    def updates_grid_at(self, step: int) -> bool:
+        """True if the knots move before this step, counted from 0."""
+        return (
+            self.update_grid
+            and self.start_grid_update_step <= step < self.stop_grid_update_step
+            and step % self.grid_update_every == 0
+        )
+
+
+def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise TrainingError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+
+
+def _number(name: str, value: object, low: float, high: float, *, above: bool = False) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TrainingError(f"{name} must be a number, not {value!r}")
+    if not math.isfinite(value) or value > high or value < low or (above and value == low):
+        bound = "above" if above else "at least"
+        raise TrainingError(f"{name} must be {bound} {low:g} and at most {high:g}, not {value:g}")
+
+
+def _whole(name: str, value: object, low: int, more: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= MAX_STEPS:
+        raise TrainingError(
+            f"{name} must be a whole number from {low} to {MAX_STEPS:,}{more}, not {value!r}"
+        )
