@@ -1,0 +1,364 @@
+"""The command ``kanstudio``: serve, compile, train, export.
+
+What a person did wrong is one line on stderr and exit status 2; a traceback is a defect.
+Heavy modules load inside the commands: ``kanstudio --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kanstudio import __version__
+from kanstudio.errors import DataError, EditError, FileError, FormulaError, KanStudioError
+
+if TYPE_CHECKING:
+    from kanstudio.editor.document import Document
+    from kanstudio.network.network import Network
+    from kanstudio.training.data import Dataset
+    from kanstudio.training.settings import TrainingSettings
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+PICTURES = (".svg", ".png")
+PROGRESS_LINES = 20
+PORT = 5006
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. ``argv`` is without the program's name."""
+    arguments = parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except KanStudioError as error:
+        print(complaint(error), file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("kanstudio: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return status
+
+
+def complaint(error: KanStudioError) -> str:
+    """What went wrong; for a formula also the line of the text, marked under the span."""
+    if not isinstance(error, FormulaError) or not error.text:
+        return f"kanstudio: {error}"
+    line = error.text.split("\n")[error.line - 1]
+    column = error.column - 1
+    marks = max(1, min(error.end - error.start, len(line) - column))
+    # A tab would move the marks away from what they mark.
+    return f"kanstudio: {error}\n  {line.expandtabs(1)}\n  {' ' * column}{'^' * marks}"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(prog="kanstudio", description="Formulas as live networks.")
+    top.add_argument("--version", action="version", version=f"kanstudio {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands)
+    _add_compile(commands)
+    _add_train(commands)
+    _add_export(commands)
+    return top
+
+
+def _add_serve(commands: Any) -> None:
+    command = commands.add_parser("serve", help="start the Studio in the browser")
+    command.add_argument("--port", type=int, default=PORT, help="0 takes a free one")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    command.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    command.add_argument("--num-procs", type=int, default=1, help="server processes")
+    command.set_defaults(run=run_serve)
+
+
+def _add_compile(commands: Any) -> None:
+    command = commands.add_parser("compile", help="say which network a formula becomes")
+    _add_formula(command)
+    command.add_argument("--json", action="store_true", help="machine readable")
+    command.set_defaults(run=run_compile)
+
+
+def _add_train(commands: Any) -> None:
+    command = commands.add_parser("train", help="train a formula's network on data")
+    _add_formula(command)
+    data = command.add_argument_group("data")
+    data.add_argument("--data", metavar="FILE", help="CSV or Parquet; without: the formula's own")
+    data.add_argument(
+        "--outputs", type=_names, help="columns of FILE, by default the outputs' names"
+    )
+    data.add_argument("--test-fraction", type=float, default=0.2, help="rows of FILE kept to test")
+    data.add_argument("--samples", type=int, default=1000, help="to train, and as many to test")
+    data.add_argument("--noise", type=float, default=0.0, help="in units of the output's deviation")
+    data.add_argument(
+        "--range", action="append", type=_range, default=[], metavar="NAME=LOW:HIGH", dest="ranges"
+    )
+    edits = command.add_argument_group("edits before training, in this order")
+    edits.add_argument(
+        "--expand",
+        action="append",
+        default=[],
+        metavar="EDIT",
+        help="depth, sum:LEVEL:COUNT or mult:LEVEL:ARITY[,ARITY...]; may be repeated",
+    )
+    edits.add_argument(
+        "--perturb", choices=("off", "minimal", "all", "non-intrusive"), default="off"
+    )
+    edits.add_argument("--magnitude", type=float, default=0.1, help="of the perturbation")
+    training = command.add_argument_group("training")
+    training.add_argument("--optimizer", choices=("Adam", "LBFGS"), default="LBFGS")
+    training.add_argument("--lr", type=float, help="learning rate, by default the optimizer's")
+    training.add_argument("--steps", type=int, default=50)
+    training.add_argument("--batch", type=int, default=-1, help="samples a step, -1 for all")
+    training.add_argument("--lamb", type=float, default=0.0, help="strength of the regularisation")
+    training.add_argument("--device", default="cpu", help="cpu, cuda or mps")
+    training.add_argument("--seed", type=int, default=0, help="of data, perturbation and batches")
+    command.add_argument("--out", metavar="PICTURE", help="the trained network as .svg or .png")
+    command.set_defaults(run=run_train)
+
+
+def _add_export(commands: Any) -> None:
+    command = commands.add_parser("export", help="draw a formula's network")
+    _add_formula(command)
+    command.add_argument("--out", required=True, metavar="PICTURE", help=".svg or .png")
+    command.add_argument(
+        "--metric", choices=("forward_n", "forward_u", "backward"), default="forward_n"
+    )
+    command.add_argument("--beta", type=float, default=1000.0, help="contrast of the opacity")
+    command.add_argument("--theme", choices=("light", "dark"), default="light")
+    command.set_defaults(run=run_export)
+
+
+def _add_formula(command: argparse.ArgumentParser) -> None:
+    command.add_argument("formula", metavar="FORMULA", help='such as "exp(sin(pi*x)+y^2)"')
+    command.add_argument(
+        "--inputs", type=_names, help="their order, such as x,y; by default of first appearance"
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"names with commas between, such as x,y, not {text!r}")
+    return names
+
+
+def _range(text: str) -> tuple[str, tuple[float, float]]:
+    name, _, span = text.partition("=")
+    low, _, high = span.partition(":")
+    try:
+        return name.strip(), (float(low), float(high))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"a range is NAME=LOW:HIGH, not {text!r}") from error
+
+
+def run_serve(arguments: argparse.Namespace) -> int:
+    from kanstudio.app.serve import serve
+
+    serve(
+        port=arguments.port,
+        host=arguments.host,
+        show=not arguments.no_browser,
+        num_procs=arguments.num_procs,
+    )
+    return 0
+
+
+def run_compile(arguments: argparse.Namespace) -> int:
+    from kanstudio.compiler import compile_network
+    from kanstudio.editor.document import output_names, read_formula
+
+    parsed = read_formula(arguments.formula, arguments.inputs)
+    network = compile_network(
+        [output.expr for output in parsed.outputs], parsed.variables, output_names(parsed)
+    )
+    facts = {
+        "formula": parsed.text,
+        "inputs": list(network.input_names),
+        "outputs": list(network.output_names),
+        "width": network.width,
+        "mult_arity": network.mult_arity,
+        "depth": network.depth,
+        "edges": network.n_edge,
+        "parameters": n_parameters(network),
+        "notes": list(parsed.notes),
+    }
+    print(json.dumps(facts) if arguments.json else _table(facts))
+    return 0
+
+
+def n_parameters(network: Network) -> int:
+    """Trainable numbers of the active fronts."""
+    n_total = 0
+    for layer in network.layers:
+        n_total += int(layer.symbolic_active.sum()) * layer.affine.shape[2]
+        # scale_base and scale_sp beside the coefficients
+        n_total += int(layer.spline_active.sum()) * (layer.coef.shape[2] + 2)
+    return n_total
+
+
+def _table(facts: dict[str, Any]) -> str:
+    names = ("inputs", "outputs", "notes")
+    lines = []
+    for key, value in facts.items():
+        shown = ", ".join(value) if key in names else value
+        if shown not in ("", None):
+            lines.append(f"{key:<12}{shown}")
+    return "\n".join(lines)
+
+
+def run_train(arguments: argparse.Namespace) -> int:
+    from kanstudio.editor.commands import ApplyTraining, Perturb, apply
+    from kanstudio.editor.document import LossRecord
+    from kanstudio.training.run import TrainingRun
+
+    # What cannot be written or trained is said before the work, not after it.
+    if arguments.out:
+        _check_picture(arguments.out)
+    settings = _settings(arguments)
+    document = _trained_document(arguments)
+    for text in arguments.expand:
+        document = apply(document, expansion(text))
+    if arguments.perturb != "off":
+        document = apply(
+            document, Perturb(arguments.perturb, arguments.magnitude, seed=arguments.seed)
+        )
+    losses = []
+    run = TrainingRun(document.network, document.dataset, settings)
+    every = max(1, settings.steps // PROGRESS_LINES)
+    while not run.finished:
+        progress = run.step()
+        if run.failed:
+            print(f"kanstudio: {progress.message}", file=sys.stderr)
+            break
+        losses.append(LossRecord(progress.step, progress.train_loss, progress.test_loss))
+        if progress.step % every == 0 or run.finished:
+            print(
+                f"step {progress.step:>6}  train {progress.train_loss:.3e}"
+                f"  test {progress.test_loss:.3e}",
+                flush=True,
+            )
+    document = apply(document, ApplyTraining(run.network(), tuple(losses)))
+    if arguments.out:
+        _draw(document, arguments.out, metric="forward_n", beta=3.0, theme="light")
+    return 1 if run.failed else 0
+
+
+def _settings(arguments: argparse.Namespace) -> TrainingSettings:
+    from kanstudio.training.settings import TrainingSettings
+
+    return TrainingSettings(
+        optimizer=arguments.optimizer,
+        learning_rate=arguments.lr,
+        steps=arguments.steps,
+        batch=arguments.batch,
+        lamb=arguments.lamb,
+        device=arguments.device,
+        seed=arguments.seed,
+    )
+
+
+def _trained_document(arguments: argparse.Namespace) -> Document:
+    """The compiled formula with the samples that the options ask for."""
+    from kanstudio.editor.commands import UseTable, apply
+    from kanstudio.editor.document import new_document
+    from kanstudio.training.data import FormulaData
+
+    ranges = dict(arguments.ranges)
+    source = FormulaData((), arguments.samples, arguments.samples, arguments.noise, arguments.seed)
+    document = new_document(
+        arguments.formula,
+        inputs=arguments.inputs,
+        ranges=ranges,
+        source=source,
+        seed=arguments.seed,
+    )
+    unknown = sorted(set(ranges) - set(document.network.input_names))
+    if unknown:
+        known = ", ".join(document.network.input_names)
+        raise DataError(
+            f"there is no input {', '.join(unknown)} for a range: the inputs are {known}"
+        )
+    if arguments.data is None:
+        return document
+    dataset = _read(arguments, document.network)
+    return apply(document, UseTable(Path(arguments.data).name, dataset))
+
+
+def _read(arguments: argparse.Namespace, network: Network) -> Dataset:
+    from kanstudio.training.data import table_dataset
+    from kanstudio.training.table import read_table
+
+    path = Path(arguments.data)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from error
+    return table_dataset(
+        read_table(content, path.name),
+        network.input_names,
+        arguments.outputs or network.output_names,
+        arguments.test_fraction,
+        arguments.seed,
+    )
+
+
+def expansion(text: str) -> Any:
+    """The editor's command for depth, sum:LEVEL:COUNT or mult:LEVEL:ARITY[,ARITY...]."""
+    from kanstudio.editor.commands import ExpandDepth, ExpandWidth
+
+    kind, *numbers = text.split(":")
+    try:
+        if kind == "depth" and not numbers:
+            return ExpandDepth()
+        if kind == "sum":
+            level, count = map(int, numbers)
+            return ExpandWidth(level, count)
+        if kind == "mult":
+            arities = tuple(map(int, numbers[1].split(",")))
+            (level,) = map(int, numbers[:1])
+            return ExpandWidth(level, len(arities), arities)
+    except (ValueError, IndexError):
+        pass
+    raise EditError(
+        f"cannot expand by {text!r}: say depth, sum:LEVEL:COUNT or mult:LEVEL:ARITY,ARITY"
+    )
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    from kanstudio.editor.document import new_document
+
+    _check_picture(arguments.out)
+    document = new_document(arguments.formula, inputs=arguments.inputs)
+    _draw(
+        document,
+        arguments.out,
+        metric=arguments.metric,
+        beta=arguments.beta,
+        theme=arguments.theme,
+    )
+    return 0
+
+
+def _check_picture(out: str) -> None:
+    path = Path(out)
+    if path.suffix.lower() not in PICTURES:
+        raise FileError(f"cannot draw {out}: a picture ends in .svg or .png")
+    if not path.resolve().parent.is_dir():
+        raise FileError(f"cannot write {out}: there is no folder {path.parent}")
+
+
+def _draw(document: Document, out: str, *, metric: str, beta: float, theme: str) -> None:
+    from kanstudio.scene.plot import plot_network
+
+    picture = plot_network(
+        document.network, document.dataset.train_x, metric=metric, beta=beta, theme=theme
+    )
+    try:
+        picture.save(out)
+    except OSError as error:
+        raise FileError(f"cannot write {out}: {error.strerror}") from error
+    print(f"wrote {out}")
