@@ -1,1 +1,36 @@
-"""functions"""
+"""The univariate functions that an edge can have.
+
+One table says what a function is: name, sympy, torch, latex, domain, complexity.
+
+    >>> from kanstudio import functions
+    >>> functions.get("arcsin").name, functions.get("asin").name
+    ('arcsin', 'arcsin')
+    >>> functions.get("x^(1/3)").exponent
+    Fraction(1, 3)
+"""
+
+from __future__ import annotations
+
+from kanstudio.functions.domain import Domain
+from kanstudio.functions.function import Function
+from kanstudio.functions.lookup import (
+    UnknownFunctionError,
+    from_sympy,
+    get,
+    match,
+    names,
+    power_name,
+    suggest,
+)
+
+__all__ = [
+    "Domain",
+    "Function",
+    "UnknownFunctionError",
+    "from_sympy",
+    "get",
+    "match",
+    "names",
+    "power_name",
+    "suggest",
+]
