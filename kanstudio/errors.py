@@ -36,7 +36,23 @@ class FormulaError(KanStudioError):
 
 
 class CompileError(KanStudioError):
-    """A formula was read, but there is no exact network for it."""
+    """A formula was read, but there is no exact network for it.
+
+    Attributes:
+        function: sympy's name of the function that is in the way, or an empty string.
+        text, start, end: the formula's text and where the function stands in it, in
+            characters; an empty text where the formula did not come as text.
+    """
+
+    def __init__(
+        self, message: str, function: str = "", text: str = "", start: int = 0, end: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.function = function
+        self.text = text
+        self.start = start
+        self.end = max(start, end)
 
 
 class EditError(KanStudioError):

@@ -1,0 +1,133 @@
+"""Formulas in, torch modules out: what `kanstudio.compile` and `kanpiler` are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+import sympy
+import torch
+
+from kanstudio import formula
+from kanstudio.compiler import compile_network
+from kanstudio.errors import CompileError
+from kanstudio.kan import KAN
+from kanstudio.network.network import Network
+
+Formula: TypeAlias = str | sympy.Expr
+
+# How a formula's text writes what sympy calls otherwise.
+_SPELLINGS = {"ceiling": ("ceil", "ceiling", "lceil"), "Abs": ("abs",), "Pow": ("^", "**")}
+
+
+def compile(
+    formulas: Formula | Sequence[Formula],
+    inputs: Sequence[str | sympy.Symbol] | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+) -> KAN:
+    """The network that computes a formula, or several, exactly.
+
+    formulas: text or a sympy expression, or a sequence of both; a text may hold several
+    outputs itself. inputs: the variables in the order of the columns of x; None takes
+    those of texts in the order of their first appearance, then those of sympy expressions
+    by name. dtype: of the parameters, torch's default if None.
+
+        >>> model = compile("exp(sin(pi*x) + y^2)", inputs=["x", "y"])
+        >>> model(torch.zeros(1, 2)).item()
+        1.0
+
+    Raises FormulaError (with the place in the text) for a text that is no formula, and
+    CompileError for a function that has no exact network or a symbol that is no input.
+    """
+    network = network_of(formulas, inputs)
+    return KAN.from_network(network, dtype=dtype)
+
+
+def kanpiler(
+    input_variables: Sequence[sympy.Symbol | str] | sympy.Symbol,
+    expr: sympy.Expr | Sequence[sympy.Expr],
+    grid: int = 5,
+    k: int = 3,
+    auto_save: bool = False,
+) -> KAN:
+    """`compile` for a sympy expression, with pykan's signature.
+
+    grid, k: intervals and degree of the splines, which are off. auto_save is there for
+    pykan's sake: nothing is ever saved on its own.
+    """
+    single = isinstance(input_variables, sympy.Symbol | str)
+    inputs = [input_variables] if single else list(input_variables)
+    return KAN.from_network(network_of(expr, inputs, grid=grid, degree=k))
+
+
+def network_of(
+    formulas: Formula | Sequence[Formula],
+    inputs: Sequence[str | sympy.Symbol] | None = None,
+    *,
+    grid: int = 5,
+    degree: int = 3,
+    seed: int = 0,
+) -> Network:
+    """What `compile` compiles, as an immutable value."""
+    several = isinstance(formulas, Sequence) and not isinstance(formulas, str)
+    listed: list[Formula] = list(formulas) if several else [formulas]
+    declared = None if inputs is None else [_name(symbol) for symbol in inputs]
+    outputs: list[tuple[str | None, sympy.Expr, str]] = []
+    variables: dict[str, None] = {}
+    for item in listed:
+        if isinstance(item, str):
+            parsed = formula.parse(item, declared)
+            outputs += [(output.name, output.expr, item) for output in parsed.outputs]
+            variables.update(dict.fromkeys(parsed.variables))
+        else:
+            outputs.append((None, item, ""))
+    for _, expression, text in outputs:
+        if not text and isinstance(expression, sympy.Basic):
+            symbols = (symbol.name for symbol in expression.free_symbols)
+            variables.update(dict.fromkeys(sorted(symbols, key=_natural)))
+    try:
+        return compile_network(
+            [expression for _, expression, _ in outputs],
+            list(variables) if declared is None else declared,
+            _output_names([name for name, _, _ in outputs]),
+            grid=grid,
+            degree=degree,
+            seed=seed,
+        )
+    except CompileError as error:
+        raise located(error, [text for _, _, text in outputs]) from None
+
+
+def located(error: CompileError, texts: Iterable[str]) -> CompileError:
+    """The same error, with the place of its function in the first text that has it."""
+    if not error.function:
+        return error
+    for text in texts:
+        for spelling in _SPELLINGS.get(error.function, (error.function,)):
+            word = rf"(?<![A-Za-z]){re.escape(spelling)}(?![A-Za-z0-9])"
+            found = re.search(word if spelling.isalnum() else re.escape(spelling), text, re.I)
+            if found:
+                return CompileError(
+                    f"{error.message} (at character {found.start() + 1})",
+                    error.function, text, found.start(), found.end(),
+                )  # fmt: skip
+    return error
+
+
+def _name(symbol: str | sympy.Symbol) -> str:
+    return symbol if isinstance(symbol, str) else str(symbol.name)
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sorts x2 before x10."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+
+
+def _output_names(names: Sequence[str | None]) -> list[str] | None:
+    """Given names, and y1, y2, ... where none was given."""
+    if not any(names):
+        return None
+    return [name or f"y{index + 1}" for index, name in enumerate(names)]
