@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,8 +57,12 @@ UNIT_OPEN = Domain(-1.0, 1.0, low_open=True, high_open=True)
 
 
 @dataclass(frozen=True)
-class _Ends:
-    """The ends of a domain for one dtype: where the value is true, and the value beyond."""
+class Limits:
+    """The ends of a domain for one dtype: where the value is true, and the value beyond.
+
+    The function is raw from smooth_low to smooth_high but for holes of half-width
+    hole_width; below it is low_value, above it high_value, in a hole 0.
+    """
 
     low: float
     high: float
@@ -68,6 +73,14 @@ class _Ends:
     hole_width: float
 
 
+class Guarded(NamedTuple):
+    """A safe function, where its value is true, and the same as numbers per dtype."""
+
+    function: TensorMap
+    inside: BoolMap
+    limits: Callable[[torch.dtype], Limits]
+
+
 def guard(
     raw: TensorMap,
     domain: Domain = ALL,
@@ -76,8 +89,8 @@ def guard(
     overflow: Callable[[float], Interval] | None = None,
     hole_width: Callable[[float], float] | None = None,
     anchor: float = DEFAULT_ANCHOR,
-) -> tuple[TensorMap, BoolMap]:
-    """Make raw safe: (function, inside), for tensors of any floating dtype and shape.
+) -> Guarded:
+    """Make raw safe, for tensors of any floating dtype and shape.
 
     Beyond the domain the value is that of the nearest point inside, or 0 where the end is
     open (a pole) and in a hole; the gradient there is 0. inside is true where the value is
@@ -92,7 +105,7 @@ def guard(
     """
 
     @lru_cache(maxsize=8)
-    def ends(dtype: torch.dtype) -> _Ends:
+    def ends(dtype: torch.dtype) -> Limits:
         return _ends(raw, domain, dtype, steep=steep, overflow=overflow, hole_width=hole_width)
 
     def hole(x: Tensor, width: float) -> Tensor | None:
@@ -120,7 +133,7 @@ def guard(
         gap = hole(x, end.hole_width)
         return good if gap is None else good & ~gap
 
-    return function, inside
+    return Guarded(function, inside, ends)
 
 
 def _ends(
@@ -131,7 +144,7 @@ def _ends(
     steep: bool,
     overflow: Callable[[float], Interval] | None,
     hole_width: Callable[[float], float] | None,
-) -> _Ends:
+) -> Limits:
     largest = torch.finfo(dtype).max
     low = _step(domain.low, 1, dtype) if domain.low_open else domain.low
     high = _step(domain.high, -1, dtype) if domain.high_open else domain.high
@@ -139,7 +152,7 @@ def _ends(
         least, most = overflow(largest)
         low, high = max(low, least), min(high, most)
     at_low, at_high = raw(torch.tensor([low, high], dtype=torch.float64)).tolist()
-    return _Ends(
+    return Limits(
         low=low,
         high=high,
         smooth_low=_step(low, 1, dtype) if steep else low,

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import sympy as sp
+import torch
 from torch import Tensor
 
-from kanstudio.functions.domain import ALL, BoolMap, Domain, TensorMap
+from kanstudio.functions.domain import ALL, BoolMap, Domain, Limits, TensorMap
 
 Exponent = int | Fraction | float
 SympyMap = Callable[[sp.Expr], sp.Expr]
@@ -32,6 +33,8 @@ class Function:
     - domain: the real numbers for which there is a real value.
     - complexity: from 0; a higher one needs a better fit to be chosen.
     - aliases: other names that `get` knows.
+    - limits: where the value is that of the plain mathematical function, as numbers for a
+      dtype; None if everywhere.
     - exponent: of a power x^exponent (an int, Fraction or float); None for other functions.
     """
 
@@ -44,6 +47,7 @@ class Function:
     aliases: tuple[str, ...] = ()
     exponent: Exponent | None = None
     inside_map: BoolMap | None = field(default=None, repr=False)
+    limits: Callable[[torch.dtype], Limits] | None = field(default=None, repr=False)
 
     def inside(self, x: Tensor) -> Tensor:
         """A bool tensor of x's shape: is the value there the function's true value?"""

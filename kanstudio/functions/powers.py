@@ -19,8 +19,11 @@ LARGEST_DENOMINATOR = 100
 LARGEST_EXPONENT = 1000
 _LONGEST_EXACT = 10**9
 _DECIMAL_SPELLING = {Fraction(1, 2): "0.5", Fraction(3, 2): "1.5"}
-_SHAPE = re.compile(
-    r"(?P<over>1/)?x(?:\^(?P<sign>[+-]?)\(?(?P<top>\d+(?:\.\d*)?(?:e[+-]?\d+)?)(?:/(?P<bottom>\d+))?\)?)?"
+_NUMBER = r"([+-]?)(\d+(?:\.\d*)?(?:e[+-]?\d+)?)"
+_SHAPES = (
+    re.compile(r"(1/)?x()()()"),
+    re.compile(rf"(1/)?x\^{_NUMBER}()"),
+    re.compile(rf"(1/)?x\^\({_NUMBER}(?:/(\d+))?\)"),
 )
 _ALIASES = {
     "x^0.5": ("sqrt",),
@@ -64,18 +67,17 @@ def power_name(value: sp.Expr | Exponent) -> str:
 
 def parse_power(name: str) -> Exponent | None:
     """The exponent that a power's name says; None where the name is no power's."""
-    match = _SHAPE.fullmatch(name.strip())
-    if match is None:
+    found = [match for shape in _SHAPES if (match := shape.fullmatch(name.strip()))]
+    if not found or len(name) > 80:  # no number that a person would mean
         return None
-    top, bottom = match["top"] or "1", match["bottom"]
+    over, sign, top, bottom = found[0].groups()
+    top = top or "1"
     if bottom and (int(bottom) == 0 or not top.isdigit()):
-        return None
-    if len(top) + len(bottom or "") > 60:  # no number that a person would mean
         return None
     value: Exponent = Fraction(int(top), int(bottom)) if bottom else float(top)
     if top.isdigit() and not bottom:
         value = int(top)
-    return exponent_of(-value if bool(match["over"]) != (match["sign"] == "-") else value)
+    return exponent_of(-value if bool(over) != (sign == "-") else value)
 
 
 def make_power(value: sp.Expr | Exponent) -> Function:
@@ -98,10 +100,11 @@ def make_power(value: sp.Expr | Exponent) -> Function:
 
     def pole_width(largest: float) -> float:
         # Nearer to the pole the derivative, size / x^(size + 1), would overflow.
-        return float((largest / size) ** (-1 / (size + 1))) * 1.01
+        width: float = (largest ** (-1 / (size + 1))) * size ** (1 / (size + 1)) * 1.01
+        return width
 
     whole = isinstance(exponent, int)
-    function, inside = guard(
+    function, inside, limits = guard(
         raw,
         domain,
         steep=not whole and exponent > 0,
@@ -118,6 +121,7 @@ def make_power(value: sp.Expr | Exponent) -> Function:
         aliases=_ALIASES.get(name, ()),
         exponent=exponent,
         inside_map=None if number == 1 else inside,
+        limits=None if number == 1 else limits,
     )
 
 

@@ -54,7 +54,7 @@ def _row(
         latex += r"\left({x}\right)"
     if domain == ALL and overflow is None:
         return Function(name, sympy, raw, latex, domain, complexity, aliases)
-    function, inside = guard(
+    function, inside, limits = guard(
         raw, domain, steep=steep, overflow=overflow, hole_width=hole_width, anchor=anchor
     )
     return Function(name, sympy, function, latex, domain, complexity, aliases, inside_map=inside)
