@@ -207,9 +207,7 @@ def _columns(network: Network, plans: tuple[LayerPlan, ...], width: float) -> Co
         centres = np.cumsum(slots) - slots / 2 + (width - float(slots.sum())) / 2
         nodes.append(centres)
         subnodes.append(_fan(network, level, centres, slots))
-    cards = tuple(
-        _cards(plan, nodes[i], subnodes[i + 1], width) for i, plan in enumerate(plans)
-    )
+    cards = tuple(_cards(plan, nodes[i], subnodes[i + 1], width) for i, plan in enumerate(plans))
     ordered, placed = zip(*cards, strict=True)
     return Columns(width, ordered, tuple(nodes), tuple(subnodes), placed, tuple(matrices))
 

@@ -102,9 +102,7 @@ def build_scene(
     return _Builder(_renamed(network, in_vars, out_vars), matrix_from).build()
 
 
-def _renamed(
-    network: Network, in_vars: list[str] | None, out_vars: list[str] | None
-) -> Network:
+def _renamed(network: Network, in_vars: list[str] | None, out_vars: list[str] | None) -> Network:
     inputs, outputs = list(network.input_names), list(network.output_names)
     inputs[: len(in_vars or [])] = (in_vars or [])[: len(inputs)]
     outputs[: len(out_vars or [])] = (out_vars or [])[: len(outputs)]
@@ -252,9 +250,7 @@ class _Builder:
         row = self.rows[level]
         node_x = {
             node.node_id: self.gutter + float(x)
-            for node, x in zip(
-                self.network.levels[level], self.columns.nodes[level], strict=True
-            )
+            for node, x in zip(self.network.levels[level], self.columns.nodes[level], strict=True)
         }
         return [
             SubnodeView(
@@ -315,9 +311,9 @@ class _Builder:
         source_x = self.gutter + float(self.columns.nodes[layer][source])
         target_x = self.gutter + float(self.columns.subnodes[layer + 1][target])
         radius = MULT_R if self.network.levels[layer][source].is_mult else NODE_R
-        link = _rise(
-            source_x, self.rows[layer].node - radius, centre, upper.zone_bottom
-        ) + _rise(centre, upper.zone_top, target_x, upper.subnode + SUBNODE_R)
+        link = _rise(source_x, self.rows[layer].node - radius, centre, upper.zone_bottom) + _rise(
+            centre, upper.zone_top, target_x, upper.subnode + SUBNODE_R
+        )
         return (centre - CARD / 2, y, CARD, CARD), link
 
     # Matrix blocks.
@@ -349,7 +345,9 @@ class _Builder:
             x = self.gutter + float(self.columns.nodes[layer][index])
             points: tuple[float, ...] = ()
             if len(sources) <= MAX_BUS:
-                points = _bus(index, len(sources), x, self.rows[layer].node, left, y, row)
+                points = _bus(
+                    (index, len(sources)), (x, self.rows[layer].node), left, y, row.zone_bottom
+                )
             label = shorten(self.names[layer][index], 8)
             wires.append(WireView(layer, "row", node.node_id, label, left - 8, y, points))
         return wires
@@ -362,14 +360,15 @@ def _rise(x0: float, y0: float, x1: float, y1: float) -> tuple[float, ...]:
 
 
 def _bus(
-    index: int, count: int, x: float, node_y: float, left: float, y: float, row: _Rows
+    place: tuple[int, int], source: tuple[float, float], left: float, y: float, bottom: float
 ) -> tuple[float, ...]:
     """A wire from a source up, left and up to its row of the block.
 
     The first source takes the lowest channel, the outermost lane and the topmost row,
     so that no two wires cross.
     """
+    (index, count), (x, node_y) = place, source
     order = count - 1 - index
-    channel = row.zone_bottom + 12 + order * BUS_PITCH
+    channel = bottom + 12 + order * BUS_PITCH
     lane = left - 62 - order * BUS_PITCH
     return (x, node_y, x, channel, lane, channel, lane, y, left - 54, y)
