@@ -57,7 +57,7 @@ def _row(
     function, inside, limits = guard(
         raw, domain, steep=steep, overflow=overflow, hole_width=hole_width, anchor=anchor
     )
-    return Function(name, sympy, function, latex, domain, complexity, aliases, inside_map=inside)
+    return Function(name, sympy, function, latex, domain, complexity, aliases, None, inside, limits)
 
 
 def _log_of_largest(largest: float) -> Interval:
