@@ -1,0 +1,147 @@
+"""The command line: what it prints, and how it says what is wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kanstudio import cli
+from kanstudio.errors import KanStudioError
+
+
+def run(*argv: str) -> int:
+    return cli.main(argv)
+
+
+def test_compile_tells_the_network(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("compile", "exp(sin(pi*x)+y^2)", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["width"] == [[2, 0], [1, 0], [1, 0]]
+    assert facts["mult_arity"] == [[], [], []]
+    assert facts["inputs"] == ["x", "y"]
+    assert (facts["depth"], facts["edges"], facts["parameters"]) == (2, 3, 12)
+
+
+def test_compile_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("compile", "x*y", "--inputs", "y,x") == 0
+    printed = capsys.readouterr().out
+    assert "inputs      y, x" in printed
+    assert "[[], [2]]" in printed
+
+
+def test_formula_error_is_marked_in_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "sin(x) + frob(y)"
+    assert run("compile", text) == cli.EXIT_ERROR
+    out, err = capsys.readouterr()
+    assert out == ""
+    message, line, marks = err.splitlines()
+    assert message.startswith("kanstudio: ") and "frob" in message
+    assert line == "  " + text
+    assert marks.index("^") == line.index("frob")
+    assert marks.count("^") == len("frob")
+
+
+@pytest.mark.parametrize("text", ["", "(", "1 +", "x**", "2 3", "__import__('os')", "x\ty", "\n)"])
+def test_no_text_ends_in_a_traceback(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("compile", text) == cli.EXIT_ERROR
+    assert capsys.readouterr().err.startswith("kanstudio: ")
+
+
+def test_other_errors_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (
+        ("export", "x^2", "--out", "net.pdf"),
+        ("export", "x^2", "--out", "no/such/folder/net.svg"),
+        ("train", "x^2", "--data", "no such file.csv"),
+        ("train", "x^2", "--steps", "0"),
+        ("train", "x^2", "--expand", "depth:3"),
+        ("train", "x^2", "--expand", "sum:9:1"),
+        ("train", "x^2", "--range", "z=0:1"),
+        ("train", "x^2", "--range", "x=1:0"),
+        ("train", "x^2", "--samples", "0"),
+        ("train", "x^2", "--lr", "nan"),
+        ("train", "x^2", "--perturb", "all", "--magnitude", "-1"),
+        ("train", "x^2", "--device", "toaster"),
+    ):
+        assert run(*argv) == cli.EXIT_ERROR, argv
+        assert len(capsys.readouterr().err.splitlines()) == 1, argv
+
+
+def test_interrupt_is_not_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run_compile", interrupted)
+    assert run("compile", "x") == cli.EXIT_INTERRUPTED
+    assert "interrupted" in capsys.readouterr().err
+
+
+def losses(printed: str) -> list[tuple[float, float]]:
+    rows = [line.split() for line in printed.splitlines() if line.startswith("step ")]
+    return [(float(row[3]), float(row[5])) for row in rows]
+
+
+def test_training_lowers_the_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A law with a wrong constant, expanded and perturbed, learns the data of a file."""
+    rng = np.random.default_rng(0)
+    table = tmp_path / "data.csv"
+    with table.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("a", "b", "out"))
+        for a, b in rng.uniform(-1, 1, (200, 2)):
+            writer.writerow((a, b, a * a + 1.5 * np.sin(b)))
+    picture = tmp_path / "net.svg"
+    argv = ["train", "a^2 + sin(b)", "--data", str(table), "--outputs", "out", "--steps", "10"]
+    argv += ["--expand", "depth", "--expand", "sum:1:1", "--expand", "mult:1:2,3"]
+    argv += ["--perturb", "all", "--magnitude", "0.1", "--out", str(picture)]
+    assert run(*argv) == 0
+    found = losses(capsys.readouterr().out)
+    assert len(found) == 10
+    assert found[-1][0] < 0.1 * found[0][0]
+    assert found[-1][1] < 0.05
+    assert picture.read_text("utf-8").startswith("<svg")
+
+
+def test_training_on_the_formula_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["train", "sin(x)*y", "--samples", "64", "--noise", "0.01", "--range", "x=-3:3"]
+    argv += ["--optimizer", "Adam", "--lr", "0.01", "--steps", "40", "--seed", "3"]
+    assert run(*argv) == 0
+    first = capsys.readouterr().out
+    assert len(losses(first)) == cli.PROGRESS_LINES
+    assert run(*argv) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_missing_column_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    table = tmp_path / "data.csv"
+    table.write_text("x,z\n1,2\n3,4\n5,6\n")
+    assert run("train", "x^2", "--data", str(table)) == cli.EXIT_ERROR
+    message = capsys.readouterr().err
+    assert "'y'" in message and "z" in message
+
+
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_export_draws(ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / f"net.{ending}"
+    assert run("export", "exp(sin(pi*x)+y^2)", "--out", str(out), "--theme", "dark") == 0
+    start = {"svg": b"<svg", "png": b"\x89PNG"}[ending]
+    assert out.read_bytes().startswith(start)
+    assert capsys.readouterr().out == f"wrote {out}\n"
+
+
+def test_serve_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kanstudio.app import serve
+
+    seen: dict[str, object] = {}
+    monkeypatch.setattr(serve, "serve", lambda **options: seen.update(options))
+    assert run("serve", "--port", "0", "--host", "127.0.0.1", "--no-browser") == 0
+    assert seen == {"port": 0, "host": "127.0.0.1", "show": False, "num_procs": 1}
+
+
+def test_complaint_of_any_error_is_text() -> None:
+    assert cli.complaint(KanStudioError("no")) == "kanstudio: no"
