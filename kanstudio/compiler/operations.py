@@ -111,7 +111,7 @@ NUMPY_OPERATIONS: Mapping[type, Callable[..., Any]] = {
     sympy.erfc: scipy.special.erfc,
     sympy.gamma: _gamma,
     sympy.factorial: lambda x: _gamma(x + 1),
-    sympy.loggamma: scipy.special.gammaln,
+    sympy.loggamma: lambda x: np.where(x > 0, scipy.special.gammaln(x), np.nan),
     sympy.LambertW: _lambert_w,
     sympy.floor: np.floor,
     sympy.ceiling: np.ceil,
