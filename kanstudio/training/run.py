@@ -14,6 +14,7 @@ from kanstudio.errors import TrainingError
 from kanstudio.network.grid import update_grid_from_samples
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.data import Dataset
+from kanstudio.training.kernel import KernelObjective, supports
 from kanstudio.training.objective import Evaluation, Objective, TorchObjective
 from kanstudio.training.optimizers import LBFGS, Adam, Optimizer
 from kanstudio.training.packing import IntArray, Packing, packing
@@ -76,7 +77,9 @@ class TrainingRun(Iterator[Progress]):
         self.n_steps = 0
         self._network = network
         self._dataset = dataset
-        self._backend = backend
+        self._use_kernel = backend != "torch" and supports(network, settings)
+        if backend == "kernel" and not self._use_kernel:
+            raise TrainingError("the compiled kernel does not cover this run; use torch")
         self._packing: Packing = packing(network, affine_trainable=settings.affine_trainable)
         if self._packing.size == 0:
             raise TrainingError("nothing to train: every edge of this network is absent")
@@ -172,7 +175,8 @@ class TrainingRun(Iterator[Progress]):
         self._optimizer.forget()
 
     def _make_objective(self) -> Objective:
-        return TorchObjective(self._network, self._dataset, self.settings)
+        make = KernelObjective if self._use_kernel else TorchObjective
+        return make(self._network, self._dataset, self.settings)
 
 
 def _finite(evaluation: Evaluation) -> bool:

@@ -1,0 +1,189 @@
+"""The fused kernel behind the interface of an objective."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kanstudio.network.network import FloatArray, Network
+from kanstudio.training.data import Dataset
+from kanstudio.training.kernel.compiled import compiled
+from kanstudio.training.kernel.plan import Plan, Sizes, make_plan
+from kanstudio.training.kernel.sweep import backward, fill_features, forward
+from kanstudio.training.kernel.univariate import has_code
+from kanstudio.training.kernel.weights import spline_weights, weight_gradient
+from kanstudio.training.objective import Evaluation
+from kanstudio.training.packing import IntArray, Packing, packing
+from kanstudio.training.settings import TrainingSettings
+
+TILE = 128
+"""Samples that go through the whole network together: few enough for the cache."""
+
+MAX_CACHED = 50_000_000
+"""At most so many numbers are kept for the B-splines of the inputs."""
+
+
+def supports(network: Network, settings: TrainingSettings) -> bool:
+    """True if this kernel computes these runs; torch computes all."""
+    return (
+        settings.device == "cpu"
+        and settings.lamb == 0
+        and all(
+            has_code(layer.functions[subnode][source])
+            for layer in network.layers
+            for subnode, source in np.argwhere(layer.symbolic_active)
+        )
+    )
+
+
+@compiled(relaxed=False)
+def fill_cache(plan, x, n, work, indices, features, feature_indices):  # type: ignore[no-untyped-def]
+    """The first layer's B-splines for all tiles of x (tiles, d, TILE)."""
+    layer = plan.layers[0]
+    width = x.shape[2]
+    n_rows = features.shape[1]
+    for tile in range(x.shape[0]):
+        count = min(width, n - tile * width)
+        for i in range(layer.n_sources):
+            work[layer.x_row + i, :count] = x[tile, i, :count]
+        fill_features(plan, layer, work, indices, count)
+        for row in range(n_rows):
+            features[tile, row, :count] = work[layer.feature_row + row, :count]
+        for row in range(layer.last_active - layer.first_active):
+            feature_indices[tile, row, :count] = indices[row, :count]
+
+
+@compiled(relaxed=False)
+def squares(  # type: ignore[no-untyped-def]
+    plan, params, affine, weights, slope_weights, x, y, n, features, feature_indices, work,
+    indices, weight_sums, affine_sums, gradient, with_gradient,
+):  # fmt: skip
+    """Sum of squared errors over n samples; derivatives are added to the sums."""
+    first, last = plan.layers[0], plan.layers[len(plan.layers) - 1]
+    width = x.shape[2]
+    cached = features.shape[0] == x.shape[0]
+    result = 0.0
+    scale = 2.0 / (n * last.n_sources)
+    for tile in range(x.shape[0]):
+        count = min(width, n - tile * width)
+        for i in range(first.n_sources):
+            work[first.x_row + i, :count] = x[tile, i, :count]
+        known = features[tile] if cached else work
+        if cached:
+            for row in range(first.last_active - first.first_active):
+                indices[row, :count] = feature_indices[tile, row, :count]
+        forward(plan, params, affine, weights, known, work, indices, count)
+        for i in range(last.n_sources):
+            out, slope = work[last.x_row + i], work[last.dx_row + i]
+            for t in range(count):
+                error = out[t] - y[tile, i, t]
+                result += error * error
+                slope[t] = scale * error
+        if with_gradient:
+            backward(
+                plan, params, affine, slope_weights, known, work, indices, weight_sums,
+                affine_sums, gradient, count,
+            )  # fmt: skip
+    return result
+
+
+@compiled(relaxed=False)
+def mean_square(  # type: ignore[no-untyped-def]
+    plan, params, affine, x, y, n, features, feature_indices, work, indices, weights,
+    slope_weights, weight_sums, affine_sums, gradient, with_gradient,
+):  # fmt: skip
+    """Mean squared error; its gradient by all parameters into ``gradient``."""
+    gradient[:] = 0.0
+    weight_sums[:] = 0.0
+    affine_sums[:] = 0.0
+    for index in range(len(plan.layers) - 1):
+        layer = plan.layers[index]
+        if layer.affine_params >= 0:
+            for i in range(2 * (layer.n_subnodes + layer.n_nodes)):
+                affine[layer.affine + i] = params[layer.affine_params + i]
+    spline_weights(plan, params, weights, slope_weights)
+    result = squares(
+        plan, params, affine, weights, slope_weights, x, y, n, features, feature_indices, work,
+        indices, weight_sums, affine_sums, gradient, with_gradient,
+    )  # fmt: skip
+    weight_gradient(plan, params, weight_sums, gradient)
+    for index in range(len(plan.layers) - 1):
+        layer = plan.layers[index]
+        if layer.affine_params >= 0:
+            for i in range(2 * (layer.n_subnodes + layer.n_nodes)):
+                gradient[layer.affine_params + i] = affine_sums[layer.affine + i]
+    return result / (n * plan.layers[len(plan.layers) - 1].n_sources)
+
+
+class _Samples:
+    """Samples cut into tiles (tiles, columns, TILE), with the B-splines of the inputs."""
+
+    def __init__(self, x: FloatArray, y: FloatArray, kernel: KernelObjective, cache: bool) -> None:
+        self.n = len(x)
+        self.x, self.y = _tiles(x), _tiles(y)
+        n_rows = kernel.n_input_rows
+        n_tiles = len(self.x) if cache and len(x) * n_rows <= MAX_CACHED else 0
+        self.features = np.zeros((n_tiles, n_rows, TILE))
+        self.indices = np.zeros((n_tiles, len(x[0]), TILE), dtype=np.int64)
+        if n_tiles:
+            kernel.fill(self)
+
+
+def _tiles(values: FloatArray) -> FloatArray:
+    n, columns = values.shape
+    n_tiles = -(-n // TILE)
+    padded = np.zeros((n_tiles * TILE, columns))
+    padded[:n] = values
+    return np.ascontiguousarray(padded.reshape(n_tiles, TILE, columns).transpose(0, 2, 1))
+
+
+class KernelObjective:
+    """Loss and gradient on the CPU in one compiled call; see Objective."""
+
+    def __init__(self, network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
+        layout: Packing = packing(network, affine_trainable=settings.affine_trainable)
+        self._plan, sizes = make_plan(network, layout)
+        first = self._plan.layers[0]
+        self.n_input_rows = int((first["last_active"] - first["first_active"]) * first["features"])
+        self._affine = self._plan.affine.copy()
+        self._make_room(sizes, layout.size)
+        self._dataset = dataset
+        self._train = _Samples(dataset.train_x, dataset.train_y, self, cache=True)
+        self._test = _Samples(dataset.test_x, dataset.test_y, self, cache=True)
+
+    def _make_room(self, sizes: Sizes, n_params: int) -> None:
+        self._work = np.zeros((sizes.rows, TILE))
+        self._indices: NDArray[np.int64] = np.zeros((sizes.index_rows, TILE), dtype=np.int64)
+        self._weights = np.zeros(sizes.weights)
+        self._slope_weights = np.zeros(sizes.slope_weights)
+        self._weight_sums = np.zeros(sizes.weights)
+        self._affine_sums = np.zeros(len(self._affine))
+        self._gradient = np.zeros(n_params)
+
+    def fill(self, samples: _Samples) -> None:
+        """Compute the B-splines of the inputs once: neither samples nor knots change."""
+        fill_cache(
+            self._plan, samples.x, samples.n, self._work, self._indices, samples.features,
+            samples.indices,
+        )  # fmt: skip
+
+    def _mean_square(self, params: FloatArray, samples: _Samples, gradient: bool) -> float:
+        return float(mean_square(
+            self._plan, params, self._affine, samples.x, samples.y, samples.n,
+            samples.features, samples.indices, self._work, self._indices, self._weights,
+            self._slope_weights, self._weight_sums, self._affine_sums, self._gradient, gradient,
+        ))  # fmt: skip
+
+    def evaluate(self, params: FloatArray, rows: IntArray | None = None) -> Evaluation:
+        samples = self._train
+        if rows is not None:
+            data = self._dataset
+            samples = _Samples(data.train_x[rows], data.train_y[rows], self, cache=False)
+        mse = self._mean_square(np.ascontiguousarray(params), samples, True)
+        return Evaluation(mse, 0.0, self._gradient.copy())
+
+    def test_mse(self, params: FloatArray) -> float:
+        return self._mean_square(np.ascontiguousarray(params), self._test, False)
+
+
+__all__ = ["KernelObjective", "Plan", "supports"]

@@ -1,0 +1,318 @@
+"""Values and derivatives of the functions of symbolic edges.
+
+The numbers equal those of the function table, ends of domains included; a test compares
+every code with its torch function.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from kanstudio import functions
+from kanstudio.functions import Function
+from kanstudio.training.kernel.compiled import compiled
+
+POWER, HALF_POWER, REAL_POWER = 1, 2, 3
+(
+    EXP, LOG, SIN, COS, TAN, COT, SEC, CSC, ARCSIN, ARCCOS, ARCTAN, SINH, COSH, TANH, ARCSINH,
+    ARCCOSH, ARCTANH, CBRT, GAUSSIAN, SIGMOID, SOFTPLUS, SILU, ERF, ERFC, SINC, ABS, SGN, RELU,
+    HEAVISIDE, FLOOR, CEIL, FRAC,
+) = range(10, 42)  # fmt: skip
+CODES = {
+    "exp": EXP, "log": LOG, "sin": SIN, "cos": COS, "tan": TAN, "cot": COT, "sec": SEC,
+    "csc": CSC, "arcsin": ARCSIN, "arccos": ARCCOS, "arctan": ARCTAN, "sinh": SINH,
+    "cosh": COSH, "tanh": TANH, "arcsinh": ARCSINH, "arccosh": ARCCOSH, "arctanh": ARCTANH,
+    "cbrt": CBRT, "gaussian": GAUSSIAN, "sigmoid": SIGMOID, "softplus": SOFTPLUS,
+    "silu": SILU, "erf": ERF, "erfc": ERFC, "sinc": SINC, "abs": ABS, "sgn": SGN,
+    "relu": RELU, "heaviside": HEAVISIDE, "floor": FLOOR, "ceil": CEIL, "frac": FRAC,
+}  # fmt: skip
+"""Code of every function with a name of its own; powers have three codes for all."""
+
+
+TINY = float(torch.finfo(torch.float64).tiny)
+_TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
+
+
+UNIVARIATE = np.dtype(
+    [
+        ("code", np.int64),
+        ("whole", np.int64),
+        ("exponent", np.float64),
+        ("low", np.float64),
+        ("high", np.float64),
+        ("low_value", np.float64),
+        ("high_value", np.float64),
+        ("hole", np.float64),
+        ("guarded", np.int64),
+    ],
+    align=True,
+)
+"""A function as numbers. whole: the exponent of POWER, or its floor for HALF_POWER."""
+
+
+def has_code(name: str) -> bool:
+    """True if this module knows the function."""
+    function = functions.get(name)
+    return function.exponent is not None or function.name in CODES
+
+
+def encode(name: str) -> Any:
+    """A record of UNIVARIATE for a function that has a code."""
+    function = functions.get(name)
+    record = np.zeros((), dtype=UNIVARIATE)
+    record["code"] = CODES.get(function.name, 0)
+    if function.exponent is not None:
+        _encode_power(record, function)
+    record["low"], record["high"], record["hole"] = -np.inf, np.inf, -1.0
+    if function.limits is not None:
+        limits = function.limits(torch.float64)
+        record["low"], record["high"] = limits.smooth_low, limits.smooth_high
+        record["low_value"], record["high_value"] = limits.low_value, limits.high_value
+        if function.domain.hole:
+            record["hole"] = limits.hole_width
+        record["guarded"] = 1
+    return record
+
+
+def _encode_power(record: Any, function: Function) -> None:
+    exponent = function.exponent
+    assert exponent is not None
+    record["exponent"] = float(exponent)
+    record["whole"] = math.floor(exponent)
+    if isinstance(exponent, int):
+        record["code"] = POWER
+    else:
+        # x^(n + 1/2) is x^n sqrt(x): much quicker than a power.
+        record["code"] = HALF_POWER if 2 * exponent == int(2 * exponent) else REAL_POWER
+
+
+@compiled(relaxed=False)
+def whole_power(x, n):  # type: ignore[no-untyped-def]
+    """x^n by repeated squaring, n any whole number."""
+    result = 1.0
+    base = x
+    left = abs(n)
+    while left > 0:
+        if left & 1:
+            result *= base
+        base *= base
+        left >>= 1
+    return result if n >= 0 else 1.0 / result
+
+
+@compiled(relaxed=False)
+def exp_quick(x):  # type: ignore[no-untyped-def]
+    """exp(x) within 2 units in the last place; loops over it become vector code.
+
+    Beyond +-708 the value stays that of the end. x = n log 2 + r with |r| < 0.35, then
+    Taylor's series to r^13 (its next term is below 5e-18), then 2^n by its bits.
+    """
+    x = min(max(x, -708.0), 708.0)
+    n = np.floor(x * 1.4426950408889634 + 0.5)
+    r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10
+    p = 1.0 / 6227020800.0
+    p = p * r + 1.0 / 479001600.0
+    p = p * r + 1.0 / 39916800.0
+    p = p * r + 1.0 / 3628800.0
+    p = p * r + 1.0 / 362880.0
+    p = p * r + 1.0 / 40320.0
+    p = p * r + 1.0 / 5040.0
+    p = p * r + 1.0 / 720.0
+    p = p * r + 1.0 / 120.0
+    p = p * r + 1.0 / 24.0
+    p = p * r + 1.0 / 6.0
+    p = p * r + 0.5
+    p = p * r + 1.0
+    p = p * r + 1.0
+    bits = (np.int64(np.int32(n)) + np.int64(1023)) << np.int64(52)
+    return p * np.int64(bits).view(np.float64)
+
+
+@compiled(relaxed=False)
+def trigonometric(code, x):  # type: ignore[no-untyped-def]
+    """(value, derivative)."""
+    sine, cosine = math.sin(x), math.cos(x)
+    if code == SIN:
+        return sine, cosine
+    if code == COS:
+        return cosine, -sine
+    if code == TAN:
+        tangent = math.tan(x)
+        return tangent, 1.0 + tangent * tangent
+    if code == COT:
+        cotangent = 1.0 / math.tan(x)
+        return cotangent, -(1.0 + cotangent * cotangent)
+    if code == SEC:
+        return 1.0 / cosine, sine / (cosine * cosine)
+    return 1.0 / sine, -cosine / (sine * sine)
+
+
+@compiled(relaxed=False)
+def inverse(code, x):  # type: ignore[no-untyped-def]
+    """(value, derivative) of the inverse trigonometric and hyperbolic functions."""
+    if code == ARCSIN:
+        return math.asin(x), 1.0 / math.sqrt((1.0 - x) * (1.0 + x))
+    if code == ARCCOS:
+        return math.acos(x), -1.0 / math.sqrt((1.0 - x) * (1.0 + x))
+    if code == ARCTAN:
+        return math.atan(x), 1.0 / (1.0 + x * x)
+    if code == ARCSINH:
+        return math.asinh(x), 1.0 / math.hypot(x, 1.0)
+    if code == ARCCOSH:
+        return math.acosh(x), 1.0 / (math.sqrt(x - 1.0) * math.sqrt(x + 1.0))
+    return math.atanh(x), 1.0 / ((1.0 - x) * (1.0 + x))
+
+
+@compiled(relaxed=False)
+def exponential(code, x):  # type: ignore[no-untyped-def]
+    """(value, derivative) of the functions made of exp."""
+    if code == EXP:
+        value = math.exp(x)
+        return value, value
+    if code == SINH:
+        return math.sinh(x), math.cosh(x)
+    if code == COSH:
+        return math.cosh(x), math.sinh(x)
+    if code == TANH:
+        value = math.tanh(x)
+        return value, 1.0 - value * value
+    if code == GAUSSIAN:
+        inside = -40.0 <= x <= 40.0
+        near = min(max(x, -40.0), 40.0)
+        value = math.exp(-near * near) if x == x else x
+        return value, (-2.0 * x * value if inside else 0.0)
+    logistic = 1.0 / (1.0 + math.exp(-x))
+    if code == SIGMOID:
+        return logistic, logistic * (1.0 - logistic)
+    if code == SILU:
+        return x * logistic, logistic * (1.0 + x * (1.0 - logistic))
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x))), logistic
+
+
+@compiled(relaxed=False)
+def other(code, x):  # type: ignore[no-untyped-def]
+    """(value, derivative) of the rest."""
+    if code == LOG:
+        return math.log(x), 1.0 / x
+    if code == CBRT:
+        if abs(x) < TINY:
+            return 0.0, 0.0
+        value = np.sign(x) * abs(x) ** (1.0 / 3.0)
+        return value, value / (3.0 * x)
+    if code == ERF:
+        return math.erf(x), _TWO_OVER_ROOT_PI * math.exp(-x * x)
+    if code == ERFC:
+        return math.erfc(x), -_TWO_OVER_ROOT_PI * math.exp(-x * x)
+    if code == SINC:
+        square = x * x
+        if abs(x) < 1e-2:
+            slope = -x / 3 * (1 - square / 10 * (1 - square / 28 * (1 - square / 54)))
+            value = 1 - square / 6 * (1 - square / 20 * (1 - square / 42 * (1 - square / 72)))
+            return value, slope
+        value = math.sin(x) / x
+        return value, (math.cos(x) - value) / x
+    return piecewise(code, x)
+
+
+@compiled(relaxed=False)
+def piecewise(code, x):  # type: ignore[no-untyped-def]
+    """(value, derivative) of the functions with corners and jumps."""
+    if code == ABS:
+        return abs(x), np.sign(x)
+    if code == SGN:
+        return np.sign(x), 0.0
+    if code == RELU:
+        return (x if not x <= 0.0 else 0.0), (1.0 if x > 0.0 else 0.0)
+    if code == HEAVISIDE:
+        return 0.5 * (np.sign(x) + 1.0), 0.0
+    if code == FLOOR:
+        return np.floor(x), 0.0
+    if code == CEIL:
+        return np.ceil(x), 0.0
+    return x - np.floor(x), 1.0
+
+
+@compiled(relaxed=False)
+def value_and_slope(code, exponent, whole, x):  # type: ignore[no-untyped-def]
+    """f(x) and f'(x) for one x inside the domain."""
+    if code == REAL_POWER:
+        value = x**exponent
+        return value, exponent * value / x
+    if code == HALF_POWER:
+        value = math.sqrt(x) * whole_power(x, whole)
+        return value, exponent * value / x
+    if code <= CSC and code >= SIN:
+        return trigonometric(code, x)
+    if (code >= ARCSIN and code <= ARCTAN) or (code >= ARCSINH and code <= ARCTANH):
+        return inverse(code, x)
+    if code == EXP or (code >= SINH and code <= TANH) or (code >= GAUSSIAN and code <= SILU):
+        return exponential(code, x)
+    return other(code, x)
+
+
+@compiled(relaxed=False)
+def powers(n, x, value, slope, count):  # type: ignore[no-untyped-def]
+    """Whole powers of a row of samples, the most frequent functions of all."""
+    if n == 1:
+        for t in range(count):
+            value[t] = x[t]
+            slope[t] = 1.0
+    elif n == 2:
+        for t in range(count):
+            value[t] = x[t] * x[t]
+            slope[t] = 2.0 * x[t]
+    elif n == -1:
+        for t in range(count):
+            value[t] = 1.0 / x[t]
+            slope[t] = -value[t] * value[t]
+    else:
+        for t in range(count):
+            below = whole_power(x[t], n - 1)
+            value[t] = below * x[t]
+            slope[t] = n * below
+
+
+@compiled(relaxed=False)
+def apply(function, x, value, slope, count):  # type: ignore[no-untyped-def]
+    """f and f' of the first count samples; x is overwritten where it is outside."""
+    outside = 0
+    if function.guarded:
+        low, high, hole = function.low, function.high, function.hole
+        for t in range(count):
+            if x[t] < low or x[t] > high or abs(x[t]) < hole:
+                outside += 1
+    if outside:
+        apply_guarded(function, x, value, slope, count)
+        return
+    code, exponent, whole = function.code, function.exponent, function.whole
+    if code == POWER:
+        powers(whole, x, value, slope, count)
+        return
+    for t in range(count):
+        value[t], slope[t] = value_and_slope(code, exponent, whole, x[t])
+
+
+@compiled(relaxed=False)
+def apply_guarded(function, x, value, slope, count):  # type: ignore[no-untyped-def]
+    """The same where some samples are outside the domain."""
+    code, exponent, whole = function.code, function.exponent, function.whole
+    for t in range(count):
+        if abs(x[t]) < function.hole:
+            value[t] = 0.0
+            slope[t] = 0.0
+        elif x[t] < function.low:
+            value[t] = function.low_value
+            slope[t] = 0.0
+        elif x[t] > function.high:
+            value[t] = function.high_value
+            slope[t] = 0.0
+        elif code == POWER:
+            below = whole_power(x[t], whole - 1)
+            value[t] = below * x[t]
+            slope[t] = whole * below
+        else:
+            value[t], slope[t] = value_and_slope(code, exponent, whole, x[t])
