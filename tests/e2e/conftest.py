@@ -102,7 +102,14 @@ class Server:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    def signal(self, number: int) -> int:
+        """Send a signal; the exit status with which the server ends."""
+        self._process.send_signal(number)
+        return self._process.wait(timeout=30)
+
     def stop(self) -> None:
+        if not self.running:
+            return
         self._process.terminate()
         try:
             self._process.wait(timeout=15)
@@ -114,6 +121,14 @@ class Server:
 @pytest.fixture(scope="session")
 def studio_server() -> Iterator[Server]:
     """One server for all tests that need no special one."""
+    server = Server().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def new_server() -> Iterator[Server]:
+    """A server for one test, which may end it."""
     server = Server().start()
     yield server
     server.stop()
