@@ -12,13 +12,14 @@ import sympy
 
 from kanstudio.compiler.evaluate import sympy_function
 from kanstudio.compiler.levels import beside
+from kanstudio.compiler.locate import located
 from kanstudio.compiler.lower import lower
 from kanstudio.compiler.read import read
 from kanstudio.compiler.tree import tree
 from kanstudio.errors import CompileError
 from kanstudio.network.network import Network
 
-__all__ = ["compile_network", "sympy_function"]
+__all__ = ["compile_network", "located", "sympy_function"]
 
 
 def compile_network(

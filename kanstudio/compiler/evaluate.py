@@ -107,7 +107,8 @@ def sympy_function(
 
     def evaluate(x: FloatArray) -> FloatArray:
         samples = np.asarray(x, dtype=np.float64)
-        if samples.ndim != 2 or samples.shape[1] != len(variables):
+        # Constants have no variable, and their network has one input all the same.
+        if samples.ndim != 2 or (variables and samples.shape[1] != len(variables)):
             raise ValueError(
                 f"samples have shape {samples.shape}, not (n, {len(variables)}) as the "
                 f"variables {', '.join(variables)} need"

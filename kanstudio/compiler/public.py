@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import sympy
 import torch
 
 from kanstudio import formula
-from kanstudio.compiler import compile_network
+from kanstudio.compiler import compile_network, located
 from kanstudio.errors import CompileError
 from kanstudio.kan import KAN
 from kanstudio.network.network import Network
 
 Formula: TypeAlias = str | sympy.Expr
-
-# How a formula's text writes what sympy calls otherwise.
-_SPELLINGS = {"ceiling": ("ceil", "ceiling", "lceil"), "Abs": ("abs",), "Pow": ("^", "**")}
 
 
 def compile(
@@ -98,22 +95,6 @@ def network_of(
         )
     except CompileError as error:
         raise located(error, [text for _, _, text in outputs]) from None
-
-
-def located(error: CompileError, texts: Iterable[str]) -> CompileError:
-    """The same error, with the place of its function in the first text that has it."""
-    if not error.function:
-        return error
-    for text in texts:
-        for spelling in _SPELLINGS.get(error.function, (error.function,)):
-            word = rf"(?<![A-Za-z]){re.escape(spelling)}(?![A-Za-z0-9])"
-            found = re.search(word if spelling.isalnum() else re.escape(spelling), text, re.I)
-            if found:
-                return CompileError(
-                    f"{error.message} (at character {found.start() + 1})",
-                    error.function, text, found.start(), found.end(),
-                )  # fmt: skip
-    return error
 
 
 def _name(symbol: str | sympy.Symbol) -> str:
