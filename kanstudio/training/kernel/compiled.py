@@ -1,8 +1,11 @@
-"""How this package compiles: to disk once per machine, without the interpreter's lock."""
+"""How this package compiles: without the interpreter's lock, and once per machine."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -14,16 +17,43 @@ EXACT = {"contract"}
 
 
 def compiled(*, relaxed: bool) -> Callable[[Any], Any]:
-    """A decorator; relaxed code may reorder sums, within rounding."""
+    """A decorator for the parts; relaxed code may reorder sums, within rounding."""
 
     def decorate(function: Any) -> Any:
-        return numba.njit(
-            function,
-            cache=True,
-            nogil=True,
-            error_model="numpy",
-            boundscheck=False,
-            fastmath=RELAXED if relaxed else EXACT,
-        )
+        return _jit(function, relaxed, cache=False)
 
     return decorate
+
+
+def compiled_entry(function: Any) -> Any:
+    """Compile what Python calls, and keep it on disk.
+
+    Numba looks only at the file of the function itself for changes; all other files of
+    this package are inside the compiled code as well. The function must be a closure over
+    ``source_hash()``, which Numba makes part of its key.
+    """
+    try:
+        return _jit(function, relaxed=False, cache=True)
+    except RuntimeError:
+        # No folder to write to: compile anew in every process.
+        return _jit(function, relaxed=False, cache=False)
+
+
+@lru_cache(maxsize=1)
+def source_hash() -> str:
+    """A hash of everything that goes into the compiled code."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _jit(function: Any, relaxed: bool, cache: bool) -> Any:
+    return numba.njit(
+        function,
+        cache=cache,
+        nogil=True,
+        error_model="numpy",
+        boundscheck=False,
+        fastmath=RELAXED if relaxed else EXACT,
+    )

@@ -7,11 +7,9 @@ from numpy.typing import NDArray
 
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.data import Dataset
-from kanstudio.training.kernel.compiled import compiled
+from kanstudio.training.kernel.entry import fill_cache, mean_square
 from kanstudio.training.kernel.plan import Plan, Sizes, make_plan
-from kanstudio.training.kernel.sweep import backward, fill_features, forward
 from kanstudio.training.kernel.univariate import has_code
-from kanstudio.training.kernel.weights import spline_weights, weight_gradient
 from kanstudio.training.objective import Evaluation
 from kanstudio.training.packing import IntArray, Packing, packing
 from kanstudio.training.settings import TrainingSettings
@@ -34,85 +32,6 @@ def supports(network: Network, settings: TrainingSettings) -> bool:
             for subnode, source in np.argwhere(layer.symbolic_active)
         )
     )
-
-
-@compiled(relaxed=False)
-def fill_cache(plan, x, n, work, indices, features, feature_indices):  # type: ignore[no-untyped-def]
-    """The first layer's B-splines for all tiles of x (tiles, d, TILE)."""
-    layer = plan.layers[0]
-    width = x.shape[2]
-    n_rows = features.shape[1]
-    for tile in range(x.shape[0]):
-        count = min(width, n - tile * width)
-        for i in range(layer.n_sources):
-            work[layer.x_row + i, :count] = x[tile, i, :count]
-        fill_features(plan, layer, work, indices, count)
-        for row in range(n_rows):
-            features[tile, row, :count] = work[layer.feature_row + row, :count]
-        for row in range(layer.last_active - layer.first_active):
-            feature_indices[tile, row, :count] = indices[row, :count]
-
-
-@compiled(relaxed=False)
-def squares(  # type: ignore[no-untyped-def]
-    plan, params, affine, weights, slope_weights, x, y, n, features, feature_indices, work,
-    indices, weight_sums, affine_sums, gradient, with_gradient,
-):  # fmt: skip
-    """Sum of squared errors over n samples; derivatives are added to the sums."""
-    first, last = plan.layers[0], plan.layers[len(plan.layers) - 1]
-    width = x.shape[2]
-    cached = features.shape[0] == x.shape[0]
-    result = 0.0
-    scale = 2.0 / (n * last.n_sources)
-    for tile in range(x.shape[0]):
-        count = min(width, n - tile * width)
-        for i in range(first.n_sources):
-            work[first.x_row + i, :count] = x[tile, i, :count]
-        known = features[tile] if cached else work
-        if cached:
-            for row in range(first.last_active - first.first_active):
-                indices[row, :count] = feature_indices[tile, row, :count]
-        forward(plan, params, affine, weights, known, work, indices, count)
-        for i in range(last.n_sources):
-            out, slope = work[last.x_row + i], work[last.dx_row + i]
-            for t in range(count):
-                error = out[t] - y[tile, i, t]
-                result += error * error
-                slope[t] = scale * error
-        if with_gradient:
-            backward(
-                plan, params, affine, slope_weights, known, work, indices, weight_sums,
-                affine_sums, gradient, count,
-            )  # fmt: skip
-    return result
-
-
-@compiled(relaxed=False)
-def mean_square(  # type: ignore[no-untyped-def]
-    plan, params, affine, x, y, n, features, feature_indices, work, indices, weights,
-    slope_weights, weight_sums, affine_sums, gradient, with_gradient,
-):  # fmt: skip
-    """Mean squared error; its gradient by all parameters into ``gradient``."""
-    gradient[:] = 0.0
-    weight_sums[:] = 0.0
-    affine_sums[:] = 0.0
-    for index in range(len(plan.layers) - 1):
-        layer = plan.layers[index]
-        if layer.affine_params >= 0:
-            for i in range(2 * (layer.n_subnodes + layer.n_nodes)):
-                affine[layer.affine + i] = params[layer.affine_params + i]
-    spline_weights(plan, params, weights, slope_weights)
-    result = squares(
-        plan, params, affine, weights, slope_weights, x, y, n, features, feature_indices, work,
-        indices, weight_sums, affine_sums, gradient, with_gradient,
-    )  # fmt: skip
-    weight_gradient(plan, params, weight_sums, gradient)
-    for index in range(len(plan.layers) - 1):
-        layer = plan.layers[index]
-        if layer.affine_params >= 0:
-            for i in range(2 * (layer.n_subnodes + layer.n_nodes)):
-                gradient[layer.affine_params + i] = affine_sums[layer.affine + i]
-    return result / (n * plan.layers[len(plan.layers) - 1].n_sources)
 
 
 class _Samples:

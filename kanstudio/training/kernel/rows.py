@@ -5,6 +5,18 @@ from __future__ import annotations
 from kanstudio.training.kernel.compiled import compiled
 
 
+@compiled(relaxed=False)
+def clear(values, count):  # type: ignore[no-untyped-def]
+    for t in range(count):
+        values[t] = 0.0
+
+
+@compiled(relaxed=False)
+def copy(source, target, count):  # type: ignore[no-untyped-def]
+    for t in range(count):
+        target[t] = source[t]
+
+
 @compiled(relaxed=True)
 def add_weighted(work, row, n_rows, weights, at, out, count):  # type: ignore[no-untyped-def]
     """out += sum of weights[at + i] * work[row + i] for i < n_rows, four rows at a time."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from kanstudio.training.kernel.compiled import compiled
+from kanstudio.training.kernel.rows import clear, copy
 from kanstudio.training.kernel.univariate import exp_quick
 
 
@@ -23,10 +24,10 @@ def silu_rows(x, work, value_row, slope_row, count):  # type: ignore[no-untyped-
 
 
 @compiled(relaxed=False)
-def raise_order(x, knots, widths, order, b, left, right, out, count):  # type: ignore[no-untyped-def]
+def raise_order(x, knots, widths, at, order, b, left, right, out, count):  # type: ignore[no-untyped-def]
     """One B-spline of ``order`` from its two neighbours of the order below."""
     start, end = knots[b], knots[b + order + 1]
-    up, down = widths[b], widths[b + 1]
+    up, down = widths[at], widths[at + 1]
     for t in range(count):
         out[t] = (x[t] - start) * up * left[t] + (end - x[t]) * down * right[t]
 
@@ -35,7 +36,7 @@ def raise_order(x, knots, widths, order, b, left, right, out, count):  # type: i
 def dense_basis(x, knots, widths, degree, work, feature, slope, count):  # type: ignore[no-untyped-def]
     """All B-splines of one source into rows feature.., those of degree - 1 into slope..
 
-    knots (K,), widths (degree, K). A silu row follows each: feature + K - degree - 1 and
+    knots (K,), widths (degree * K,). A silu row follows each: feature + K - degree - 1 and
     slope + K - 1.
     """
     n_knots = len(knots)
@@ -47,13 +48,15 @@ def dense_basis(x, knots, widths, degree, work, feature, slope, count):  # type:
     for order in range(1, degree):
         for b in range(n_knots - 1 - order):
             row = work[slope + b]
-            raise_order(x, knots, widths[order - 1], order, b, row, work[slope + b + 1], row, count)
+            at = (order - 1) * n_knots + b
+            raise_order(x, knots, widths, at, order, b, row, work[slope + b + 1], row, count)
     for b in range(n_knots - 1 - degree):
         if degree == 0:
-            work[feature + b, :count] = work[slope + b, :count]
+            copy(work[slope + b], work[feature + b], count)
         else:
+            at = (degree - 1) * n_knots + b
             raise_order(
-                x, knots, widths[degree - 1], degree, b,
+                x, knots, widths, at, degree, b,
                 work[slope + b], work[slope + b + 1], work[feature + b], count,
             )  # fmt: skip
     silu_rows(x, work, feature + n_knots - 1 - degree, slope + n_knots - 1, count)
@@ -96,7 +99,7 @@ def local_basis(x, knots, degree, work, feature, slope, index, count):  # type: 
     values = np.zeros(degree + 1)
     for t in range(count):
         i = find_interval(knots, x[t])
-        values[:] = 0.0
+        clear(values, degree + 1)
         if i >= 0:
             values[0] = 1.0
         for order in range(1, degree + 1):

@@ -8,6 +8,8 @@ from kanstudio.training.kernel.rows import (
     add_local_products,
     add_products,
     add_weighted,
+    clear,
+    copy,
     dot,
     total,
 )
@@ -27,7 +29,7 @@ def fill_features(plan, layer, work, indices, count):  # type: ignore[no-untyped
         slope = layer.slope_row + a * layer.slopes
         if layer.dense:
             first = layer.widths + a * degree * n_knots
-            widths = plan.widths[first : first + degree * n_knots].reshape((degree, n_knots))
+            widths = plan.widths[first : first + degree * n_knots]
             dense_basis(x, knots, widths, degree, work, feature, slope, count)
         else:
             index = indices[layer.index_row + a]
@@ -85,7 +87,7 @@ def fill_nodes(plan, layer, above, affine, work, count):  # type: ignore[no-unty
         node = plan.nodes[layer.first_node + i]
         scale, bias = affine[maps + i], affine[maps + n_nodes + i]
         plain, out = work[layer.node_row + i], work[above.x_row + i]
-        plain[:count] = work[scaled + node.first, :count]
+        copy(work[scaled + node.first], plain, count)
         for port in range(1, node.arity):
             factor = work[scaled + node.first + port]
             for t in range(count):
@@ -95,16 +97,16 @@ def fill_nodes(plan, layer, above, affine, work, count):  # type: ignore[no-unty
 
 
 @compiled(relaxed=False)
-def forward(plan, params, affine, weights, features, work, indices, count):  # type: ignore[no-untyped-def]
+def forward(plan, params, affine, weights, features, cached, work, indices, count):  # type: ignore[no-untyped-def]
     """From the inputs in the first layer's x rows to the outputs in the last x rows.
 
-    features: rows of the first layer's B-splines if they are known, else work itself.
+    features: rows of the first layer's B-splines if they are known (cached).
     """
     for index in range(len(plan.layers) - 1):
         layer = plan.layers[index]
         for j in range(layer.n_subnodes):
-            work[layer.sum_row + j, :count] = 0.0
-        if index == 0 and len(features) != len(work):
+            clear(work[layer.sum_row + j], count)
+        if index == 0 and cached:
             add_splines(plan, layer, features, indices, weights, work, count)
         else:
             fill_features(plan, layer, work, indices, count)
@@ -165,7 +167,7 @@ def splines_backward(plan, layer, features, indices, slope_weights, work, sums, 
             add_products(features, row + n_local, 1, given, sums, base, count)
         if not inputs:
             continue
-        slope_out[:count] = 0.0
+        clear(slope_out, count)
         slope = layer.slope_row + edge.slot * layer.slopes
         at = edge.slope_weights
         if layer.dense:
@@ -207,8 +209,8 @@ def symbolic_backward(plan, layer, params, work, gradient, inputs, count):  # ty
 
 @compiled(relaxed=False)
 def backward(  # type: ignore[no-untyped-def]
-    plan, params, affine, slope_weights, features, work, indices, weight_sums, affine_sums,
-    gradient, count,
+    plan, params, affine, slope_weights, features, cached, work, indices, weight_sums,
+    affine_sums, gradient, count,
 ):  # fmt: skip
     """From derivatives by the outputs (last dx rows) to sums over the tile's samples."""
     for index in range(len(plan.layers) - 2, -1, -1):
@@ -216,10 +218,9 @@ def backward(  # type: ignore[no-untyped-def]
         inputs = index > 0
         nodes_backward(plan, layer, plan.layers[index + 1], affine, work, affine_sums, count)
         for i in range(layer.n_sources):
-            work[layer.dx_row + i, :count] = 0.0
-        cached = index == 0 and len(features) != len(work)
+            clear(work[layer.dx_row + i], count)
         splines_backward(
-            plan, layer, features if cached else work, indices, slope_weights, work,
+            plan, layer, features if cached and index == 0 else work, indices, slope_weights, work,
             weight_sums, inputs, count,
         )  # fmt: skip
         symbolic_backward(plan, layer, params, work, gradient, inputs, count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kanstudio.training.kernel.compiled import compiled
+from kanstudio.training.kernel.rows import clear
 
 
 @compiled(relaxed=False)
@@ -11,8 +12,8 @@ def spline_weights(plan, params, weights, slope_weights):  # type: ignore[no-unt
 
     Dense layers have them side by side; local ones between ``degree`` zeros at both ends.
     """
-    weights[:] = 0.0
-    slope_weights[:] = 0.0
+    clear(weights, len(weights))
+    clear(slope_weights, len(slope_weights))
     for index in range(len(plan.layers) - 1):
         layer = plan.layers[index]
         k, n_knots = layer.degree, layer.n_knots
