@@ -1,0 +1,114 @@
+"""What can be taken away: the picture, the formula as Python text, the structure as JSON."""
+
+from __future__ import annotations
+
+import json
+import keyword
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import sympy
+from sympy.printing.numpy import NumPyPrinter
+
+from kanstudio.app.session import Session
+from kanstudio.errors import FileError
+
+if TYPE_CHECKING:
+    from kanstudio.scene.plot import Picture
+
+KINDS = ("svg", "png", "python", "json")
+_METRIC = {"front": "forward_n", "forward": "forward_n", "attribution": "backward"}
+
+
+def export(session: Session, kind: str) -> tuple[str, str, bytes]:
+    """(file name, media type, content) of the network as it is now."""
+    match kind:
+        case "svg":
+            return "network.svg", "image/svg+xml", _picture(session).svg().encode()
+        case "png":
+            return "network.png", "image/png", _picture(session).png()
+        case "python":
+            return "formula.py", "text/x-python", python_text(session).encode()
+        case "json":
+            return "network.json", "application/json", structure_text(session).encode()
+    raise FileError(f"cannot export {kind!r}: choose one of {', '.join(KINDS)}")
+
+
+def _picture(session: Session) -> Picture:
+    from kanstudio.scene.plot import plot_network
+
+    colour = session.colour
+    return plot_network(
+        session.network,
+        session.samples,
+        metric=_METRIC[colour.metric],
+        beta=colour.beta,
+        theme=session.theme,
+    )
+
+
+def python_text(session: Session) -> str:
+    """The typed formula as a Python function of NumPy arrays, under names that are safe."""
+    parsed = session.document.formula
+    if parsed is None:
+        raise FileError("this network came without a formula")
+    names = safe_names(parsed.variables)
+    # Sympy prints a symbol's name as it is: only names from the gate reach the printer.
+    safe = {
+        symbol: sympy.Symbol(names[symbol.name])
+        for output in parsed.outputs
+        for symbol in output.expr.free_symbols
+    }
+    printer = NumPyPrinter({"fully_qualified_modules": True})
+    values = [printer.doprint(output.expr.xreplace(safe)) for output in parsed.outputs]
+    arguments = ", ".join(names[name] for name in parsed.variables)
+    result = ", ".join(values)
+    lines = [
+        "import numpy",
+        "",
+        "",
+        f"def formula({arguments}):",
+        f"    return {result}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def safe_names(names: Sequence[str]) -> dict[str, str]:
+    """A Python identifier for every name: itself where it is one and means nothing else."""
+    taken = {"numpy", "formula"}
+    result = {}
+    for index, name in enumerate(names):
+        plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)
+        good = plain and not keyword.iskeyword(name) and name not in taken
+        chosen = name if good else f"input_{index}"
+        taken.add(chosen)
+        result[name] = chosen
+    return result
+
+
+def structure_text(session: Session) -> str:
+    """Widths, arities, names and the functions of the active edges as JSON."""
+    network = session.network
+    edges = [
+        {
+            "layer": layer_index,
+            "source": int(source),
+            "subnode": int(subnode),
+            "function": layer.functions[subnode][source],
+            "spline": bool(layer.spline_active[subnode, source]),
+            "affine": [float(value) for value in layer.affine[subnode, source]],
+        }
+        for layer_index, layer in enumerate(network.layers)
+        for subnode, source in zip(*layer.active.nonzero(), strict=True)
+    ]
+    facts = {
+        "formula": session.document.text,
+        "inputs": list(network.input_names),
+        "outputs": list(network.output_names),
+        "width": network.width,
+        "mult_arity": network.mult_arity,
+        "edges": edges,
+    }
+    return json.dumps(facts, indent=1)

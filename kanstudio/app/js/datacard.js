@@ -1,0 +1,140 @@
+// Where the samples come from: drawn from the formula, or the columns of a file.
+
+const CHUNK = 512 * 1024;
+
+function base64(bytes) {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 8192)
+    text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  return btoa(text);
+}
+
+export function render({ model }) {
+  const send = sender(model);
+  const source = radios("Data source", [["formula", "From the formula"], ["file", "From a file"]],
+    (kind) => show(kind));
+  const error = h("p", { class: "error", role: "alert", hidden: true });
+
+  const ranges = h("div", { class: "ranges" });
+  const sizes = {};
+  for (const [name, props] of Object.entries({
+    n_train: { min: 1, step: 1 }, n_test: { min: 1, step: 1 },
+    noise: { min: 0, step: "any" }, seed: { min: 0, step: 1 },
+  })) sizes[name] = h("input", { type: "number", ...props });
+  const draw = button("Draw samples", { class: "primary", onclick: () => send("draw", {
+    ranges: rows.map((row) => [row.low.valueAsNumber, row.high.valueAsNumber]),
+    n_train: sizes.n_train.valueAsNumber, n_test: sizes.n_test.valueAsNumber,
+    noise: sizes.noise.valueAsNumber, seed: sizes.seed.valueAsNumber,
+  }) });
+  const noFormula = h("p", { class: "muted", hidden: true }, "This network came without a formula.");
+  const fromFormula = h("div", { class: "pane" }, ranges, h("div", { class: "grid2" },
+    field("Training samples", sizes.n_train), field("Test samples", sizes.n_test),
+    field("Noise", sizes.noise), field("Seed", sizes.seed)), noFormula,
+  h("div", { class: "actions" }, draw));
+  let rows = [];
+
+  const file = h("input", { type: "file", accept: ".csv,.tsv,.txt,.parquet", "aria-label": "Data file" });
+  const drop = h("label", { class: "drop" }, icon("open", 18),
+    h("span", {}, "Choose or drop a CSV or Parquet file"), file);
+  const about = h("p", { class: "muted" });
+  const columns = h("div", { class: "columns" });
+  const share = h("input", { type: "number", min: 0.01, max: 0.99, step: "any", value: 0.2 });
+  const fileSeed = h("input", { type: "number", min: 0, step: 1, value: 0 });
+  const use = button("Use this file", { class: "primary", onclick: () => send("table", {
+    inputs: mapping.inputs.map((select) => select.value),
+    outputs: mapping.outputs.map((select) => select.value),
+    test_fraction: share.valueAsNumber, seed: fileSeed.valueAsNumber,
+  }) });
+  const table = h("div", { class: "pane", hidden: true }, columns,
+    h("div", { class: "grid2" }, field("Share for testing", share), field("Split seed", fileSeed)),
+    h("div", { class: "actions" }, use));
+  const fromFile = h("div", { class: "pane", hidden: true }, drop, about, table);
+  let mapping = { inputs: [], outputs: [] };
+
+  const card = h("div", { class: "popover data-card", role: "dialog", "aria-label": "Data",
+    popover: "auto" }, h("h2", {}, "Data"), source.group, fromFormula, fromFile, error);
+
+  function show(kind) {
+    source.set(kind);
+    fromFormula.hidden = kind !== "formula";
+    fromFile.hidden = kind !== "file";
+  }
+
+  async function upload(chosen) {
+    if (!chosen) return;
+    error.hidden = true;
+    setText(about, `Reading ${chosen.name} …`);
+    if (chosen.size > (model.state.limit || 0)) {
+      setText(about, `${chosen.name} has ${Math.ceil(chosen.size / 2 ** 20)} MB; the limit is ${Math.floor(model.state.limit / 2 ** 20)} MB.`);
+      return;
+    }
+    const bytes = new Uint8Array(await chosen.arrayBuffer());
+    // Pieces, since one message may not be large.
+    for (let at = 0; at === 0 || at < bytes.length; at += CHUNK)
+      send("piece", { name: chosen.name, size: bytes.length, at,
+        base64: base64(bytes.subarray(at, at + CHUNK)) });
+  }
+  file.addEventListener("change", () => { upload(file.files[0]); file.value = ""; });
+  drop.addEventListener("dragover", (event) => event.preventDefault());
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    upload(event.dataTransfer.files[0]);
+  });
+
+  let shownRanges = "";
+  let shownTable = "";
+  let opened = 0;
+  bind(model, (state) => {
+    const key = JSON.stringify([state.ranges, state.spec]);
+    if (key !== shownRanges) {
+      shownRanges = key;
+      rows = (state.ranges || []).map(([name, low, high]) => ({ name,
+        low: h("input", { type: "number", step: "any", value: low, "aria-label": `${name} from` }),
+        high: h("input", { type: "number", step: "any", value: high, "aria-label": `${name} to` }) }));
+      ranges.replaceChildren(...rows.map((row) => h("div", { class: "range" },
+        h("code", {}, row.name), row.low, h("span", { class: "muted" }, "to"), row.high)));
+      for (const [name, input] of Object.entries(sizes)) setValue(input, (state.spec || {})[name]);
+    }
+    noFormula.hidden = state.hasFormula !== false;
+    draw.disabled = state.hasFormula === false;
+    const shape = JSON.stringify([state.table, state.inputs, state.outputs]);
+    if (shape !== shownTable) {
+      shownTable = shape;
+      const found = state.table;
+      table.hidden = !found;
+      setText(about, found ? found.about : "");
+      const pick = (label, index) => {
+        const select = h("select", {});
+        options(select, found.columns, found.columns[Math.min(index, found.columns.length - 1)]);
+        return [select, field(label, select)];
+      };
+      if (found) {
+        const guess = (name, index) => {
+          const at = found.columns.indexOf(name);
+          return at >= 0 ? at : index;
+        };
+        const ins = state.inputs.map((name, i) => pick(`Input ${name}`, guess(name, i)));
+        const outs = state.outputs.map((name, i) =>
+          pick(`Output ${name}`, guess(name, state.inputs.length + i)));
+        mapping = { inputs: ins.map(([s]) => s), outputs: outs.map(([s]) => s) };
+        columns.replaceChildren(...[...ins, ...outs].map(([, row]) => row));
+      }
+    }
+    error.hidden = !state.error;
+    setText(error, state.error || "");
+    if (state.error) setText(about, state.table ? state.table.about : "");
+    const open = state.open || {};
+    if (open.count > opened) {
+      opened = open.count;
+      show(open.kind || "formula");
+      const at = { left: open.x, right: open.x, top: open.y, bottom: open.y };
+      place(card, at, { above: true, align: "start" });
+    }
+    if (open.count < 0 && card.matches(":popover-open")) card.hidePopover();
+    if (state.closed && state.closed !== card.dataset.closed) {
+      card.dataset.closed = state.closed;
+      if (card.matches(":popover-open")) card.hidePopover();
+    }
+  });
+  return card;
+}

@@ -1,0 +1,63 @@
+// The card beside a band: what can be done to that level.
+
+export function render({ model, el }) {
+  const send = sender(model);
+  const title = h("h2", {});
+  const about = h("span", { class: "muted" });
+  const count = h("input", { type: "number", min: 1, max: 64, step: 1, value: 1, "data-focus": true });
+  const arity = h("input", { type: "text", value: "2", inputmode: "numeric", maxlength: 200,
+    title: "One number for all new mult nodes, or one each: 2, 3" });
+  const sums = button("Add sum nodes", { class: "dark", onclick: () =>
+    send("sum", { level, count: count.value }) });
+  const mults = button("Add mult nodes", { class: "dark", onclick: () =>
+    send("mult", { level, count: count.value, arity: arity.value }) });
+  const depth = button("Add layer above", { onclick: () => send("depth", { level }) });
+  const why = h("p", { class: "muted" });
+  const error = h("p", { class: "error", role: "alert", hidden: true });
+  const widen = h("div", { class: "widen" },
+    h("div", { class: "duo" }, field("Count", count), field("Arity", arity)),
+    h("div", { class: "duo" }, sums, mults));
+  const card = h("div", { class: "popover level-card", role: "dialog", popover: "auto" },
+    h("header", {}, title, about), widen, why, depth, error);
+  let level = -1;
+  let opened = -1;
+
+  card.addEventListener("toggle", (event) => {
+    if (event.newState === "closed") send("closed");
+  });
+  card.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+    event.preventDefault();
+    (event.target === arity ? mults : sums).click();
+  });
+
+  bind(model, (state) => {
+    level = state.level;
+    setText(title, state.title || "");
+    setText(about, state.about || "");
+    card.setAttribute("aria-label", state.title || "Level");
+    widen.hidden = !state.canWiden;
+    depth.disabled = !state.canDeepen;
+    setText(why, state.why || "");
+    why.hidden = !state.why;
+    error.hidden = !state.error;
+    setText(error, state.error || "");
+    if (!state.open) {
+      if (card.matches(":popover-open")) card.hidePopover();
+      opened = state.count;
+      return;
+    }
+    if (state.count === opened) return;
+    opened = state.count;
+    requestAnimationFrame(() => {
+      const frame = el.getRootNode().host.parentElement.getBoundingClientRect();
+      const at = state.at || { x: 24, y: 24 };
+      const rect = { left: frame.left + at.x, right: frame.left + at.x,
+        top: frame.top + at.y, bottom: frame.top + at.y };
+      place(card, rect, { gap: 10 });
+      (state.canWiden ? count : depth).focus();
+      if (state.canWiden) count.select();
+    });
+  });
+  return card;
+}

@@ -1,0 +1,130 @@
+// The frame: six places on a grid, the theme, the keys, and files that leave for the person.
+
+const KEYS = [
+  ["Enter", "Compile the formula"], ["Ctrl Z", "Undo"], ["Ctrl Shift Z", "Redo"],
+  ["Space", "Train or pause"], ["Esc", "Clear the selection"], ["/", "Go to the formula"],
+  ["?", "Show these keys"], ["Wheel, drag", "Zoom and move the network"],
+  ["Double click", "Fit the network to the window"],
+];
+
+function isTyping(event) {
+  const target = event.composedPath()[0];
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.matches("textarea, select, [contenteditable]")) return true;
+  return target.matches("input:not([type=checkbox]):not([type=radio]):not([type=range])");
+}
+
+function save(name, mime, base64) {
+  const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+  const url = URL.createObjectURL(new Blob([bytes], { type: mime }));
+  const link = h("a", { href: url, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+export function render({ model, el }) {
+  const send = sender(model);
+  const place_ = (name, label, tag = "section") => h(tag, {
+    class: `place ${name}`, "aria-label": label, role: label && tag === "section" ? "region" : null,
+  }, model.get_child(name));
+  const keys = h("div", { class: "popover keys", role: "dialog", "aria-label": "Keys",
+    popover: "auto" }, h("h2", {}, "Keys"), h("dl", {}, ...KEYS.flatMap(([key, what]) =>
+    [h("dt", {}, ...key.split(" ").map((one) => h("kbd", {}, one))), h("dd", {}, what)])));
+  const lost = h("div", { class: "banner", role: "alert", hidden: true }, icon("alert"),
+    h("span", {}, "The connection to the server is lost. What you see is the last state."),
+    button("Reload", { onclick: () => location.reload() }));
+  const notice = h("div", { class: "notice", role: "status", "aria-live": "polite",
+    "aria-label": "Message", hidden: true });
+  const network = place_("network", "Network");
+  network.append(h("div", { class: "levels" }, model.get_child("level")), notice);
+  const room = h("div", { class: "room" },
+    place_("topbar", null, "header"), place_("sidebar", null, "nav"), network,
+    place_("inspector", "Inspector"), place_("dock", "Training"),
+    place_("status", null, "footer"), lost, keys);
+
+  let page = false;
+  const applyTheme = (theme) => {
+    el.getRootNode().host.dataset.theme = theme;
+    if (page) document.documentElement.dataset.theme = theme;
+  };
+
+  const showKeys = () => {
+    const middle = { left: innerWidth / 2 - 180, right: innerWidth / 2 + 180, top: 0, bottom: 110 };
+    place(keys, middle);
+  };
+
+  const onKey = (event) => {
+    const mod = event.ctrlKey || event.metaKey;
+    if (event.defaultPrevented || event.isComposing) return;
+    if (event.key === "Escape") {
+      // A popover that is open takes this Escape for itself.
+      if (!event.composedPath().some((node) => node.matches && node.matches(":popover-open")))
+        send("escape");
+      return;
+    }
+    if (isTyping(event)) return;
+    const control = event.composedPath()[0];
+    if (mod && !event.altKey && event.key.toLowerCase() === "z")
+      send(event.shiftKey ? "redo" : "undo");
+    else if (mod && event.key.toLowerCase() === "y") send("redo");
+    else if (mod || event.altKey) return;
+    else if (event.key === " " && !control.matches?.("button, [role=radio], summary, a, input"))
+      send("space");
+    else if (event.key === "?") showKeys();
+    else if (event.key === "/") room.dispatchEvent(new CustomEvent("ks-focus-formula"));
+    else return;
+    event.preventDefault();
+  };
+
+  const pane = (name) => room.querySelector(`.${name}`);
+  room.addEventListener("ks-focus-formula", () => {
+    const find = (node) => {
+      for (const child of node.querySelectorAll("*")) {
+        if (child.matches("textarea.formula, input.formula")) return child;
+        const found = child.shadowRoot && find(child.shadowRoot);
+        if (found) return found;
+      }
+      return null;
+    };
+    find(pane("topbar"))?.focus();
+  });
+
+  let fading = 0;
+  let shown = -1;
+  bind(model, (state) => {
+    page = Boolean(state.page);
+    if (state.theme) applyTheme(state.theme);
+    const message = state.notice || {};
+    if (message.text && message.count !== shown) {
+      shown = message.count;
+      notice.hidden = false;
+      notice.className = `notice ${message.tone}`;
+      notice.replaceChildren(icon(message.tone === "error" ? "alert" : "check", 14),
+        h("span", {}, message.text),
+        button("", { "aria-label": "Dismiss", class: "quiet", onclick: () => { notice.hidden = true; } },
+          icon("close", 13)));
+      clearTimeout(fading);
+      if (message.tone !== "error")
+        fading = setTimeout(() => { notice.hidden = true; }, 6000);
+    }
+  });
+
+  model.on("msg:custom", (event) => {
+    const data = event.data || event;
+    if (data.kind === "download") save(data.name, data.mime, data.base64);
+    if (data.kind === "keys") showKeys();
+  });
+
+  const listenOn = page ? document : room;
+  listenOn.addEventListener("keydown", onKey);
+  model.on("remove", () => listenOn.removeEventListener("keydown", onKey));
+
+  const stored = (() => { try { return localStorage.getItem("kanstudio-theme"); } catch { return null; } })();
+  const wanted = stored || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  applyTheme(wanted);
+  send("hello", { theme: wanted });
+  window.addEventListener("offline", () => { lost.hidden = false; });
+  const view = window.Bokeh.index.find_one_by_id(model.id);
+  view?.model.document?.on_event("connection_lost", () => { lost.hidden = false; });
+  return room;
+}

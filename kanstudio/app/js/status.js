@@ -1,0 +1,26 @@
+// The status line. Its data attributes are facts for machines, kept stable for tests.
+
+export function render({ model }) {
+  const dot = h("span", { class: "dot", "aria-hidden": "true" });
+  const state_ = h("span", { class: "state" });
+  const facts = h("span", { class: "facts" });
+  const right = h("span", { class: "right" });
+  const line = h("div", { id: "kanstudio-status", role: "status", "aria-label": "Status",
+    "aria-live": "off", class: "statusline" }, dot, state_, facts, right);
+  bind(model, (state) => {
+    for (const [key, value] of Object.entries(state.data || {})) {
+      const text = value == null ? "" : String(value);
+      if (line.getAttribute(`data-${key}`) !== text) line.setAttribute(`data-${key}`, text);
+    }
+    dot.className = `dot ${(state.data || {}).state || ""}`;
+    setText(state_, state.text || "");
+    const texts = state.facts || [];
+    while (facts.children.length > texts.length) facts.lastChild.remove();
+    texts.forEach((text, index) => {
+      if (!facts.children[index]) facts.append(h("span", {}));
+      setText(facts.children[index], text);
+    });
+    setText(right, state.right || "");
+  });
+  return line;
+}

@@ -1,0 +1,187 @@
+// The top bar: formula field with its reading or its error, examples, history, files, theme.
+
+// The server counts characters, JavaScript counts UTF-16 units.
+function split(text, start, end) {
+  const chars = Array.from(text);
+  const stop = Math.max(end, start + 1);
+  return [chars.slice(0, start).join(""), chars.slice(start, stop).join(""),
+    chars.slice(stop).join("")];
+}
+
+function caretLines(text, error) {
+  const line = text.split("\n")[error.line - 1] || "";
+  const from = Math.max(0, error.column - 1 - 40);
+  const chars = Array.from(line);
+  const shown = chars.slice(from, from + 72).join("");
+  const width = Math.max(1, Math.min(error.end - error.start, chars.length - error.column + 1, 30));
+  return `${from ? "…" : ""}${shown}\n${" ".repeat(error.column - 1 - from + (from ? 1 : 0))}${"^".repeat(width)}`;
+}
+
+function exampleList(send) {
+  const search = h("input", { type: "search", placeholder: "Search by name, symbol, number",
+    "aria-label": "Search examples", "data-focus": true });
+  const list = h("div", { class: "examples-list", role: "list" });
+  const none = h("p", { class: "muted pad", hidden: true }, "No example matches.");
+  const box = h("div", { class: "popover examples", "aria-label": "Examples", role: "dialog" },
+    h("div", { class: "search" }, icon("search", 15), search), list, none);
+  const filter = () => {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let hits = 0;
+    for (const row of list.children) {
+      const match = words.every((word) => row.dataset.words.includes(word));
+      row.hidden = !match;
+      hits += match && !row.dataset.heading ? 1 : 0;
+    }
+    none.hidden = hits > 0;
+  };
+  search.addEventListener("input", filter);
+  box.addEventListener("keydown", (event) => {
+    const rows = [...list.querySelectorAll("button")].filter((row) => !row.parentNode.hidden);
+    const index = rows.indexOf(event.target);
+    if (event.key === "ArrowDown") rows[Math.min(index + 1, rows.length - 1)]?.focus();
+    else if (event.key === "ArrowUp") (rows[index - 1] || search).focus();
+    else if (event.key === "Enter" && event.target === search) rows[0]?.click();
+    else return;
+    event.preventDefault();
+  });
+  const fill = (groups) => {
+    list.replaceChildren(...groups.flatMap((group) => [
+      h("h3", { "data-words": group.items.map((item) => item.words).join(" "),
+        "data-heading": true }, group.title),
+      ...group.items.map((item) => h("div", { role: "listitem", "data-words": item.words },
+        button("", { class: "example", onclick: () => {
+          box.hidePopover();
+          send("example", { key: item.key });
+        } }, h("span", { class: "tag" }, item.tag), h("span", { class: "what" }, item.title),
+        h("code", {}, item.formula)))),
+    ]));
+  };
+  return { box, fill };
+}
+
+export function render({ model, el }) {
+  const send = sender(model);
+  const input = h("textarea", { class: "formula", rows: 1, "aria-label": "Formula",
+    spellcheck: "false", autocomplete: "off", autocapitalize: "off", maxlength: 20000,
+    placeholder: "Type a formula, for example exp(sin(pi*x) + y^2)",
+    "aria-describedby": "formula-error formula-notes" });
+  const mirror = h("div", { class: "mirror", "aria-hidden": "true" });
+  const reading = h("div", { class: "reading" });
+  const readingBox = h("div", { class: "reading-box", "aria-hidden": "true" }, reading);
+  const message = h("div", { class: "message", id: "formula-error", role: "alert", hidden: true });
+  const notes = h("div", { class: "notes", id: "formula-notes", hidden: true });
+  const box = h("div", { class: "formula-box" }, mirror, input, readingBox, message, notes);
+
+  const compile = button("Compile", { class: "primary", onclick: () => send("compile", { text: input.value }) },
+    "Compile", h("kbd", { "aria-hidden": "true" }, "⏎"));
+  compile.setAttribute("aria-label", "Compile");
+  const examples = button("Examples", {}, "Examples", icon("chevron", 13));
+  const list = exampleList(send);
+  menu(examples, list.box, { align: "end" });
+  const undo = button("", { "aria-label": "Undo", title: "Undo (Ctrl+Z)", class: "square",
+    onclick: () => send("undo") }, icon("undo"));
+  const redo = button("", { "aria-label": "Redo", title: "Redo (Ctrl+Shift+Z)", class: "square",
+    onclick: () => send("redo") }, icon("redo"));
+  const open = button("", { "aria-label": "Open", title: "Open a data file, CSV or Parquet",
+    onclick: () => send("open") }, icon("open", 15), h("span", { class: "wide" }, "Open"));
+  const exporter = button("", { "aria-label": "Export" }, icon("download", 15),
+    h("span", { class: "wide" }, "Export"), icon("chevron", 13));
+  const exports_ = h("div", { class: "popover menu-list", role: "menu", "aria-label": "Export" },
+    ...[["svg", "Network as SVG", "vector picture"], ["png", "Network as PNG", "picture"],
+      ["python", "Formula as Python", "text"], ["json", "Structure as JSON", "widths and functions"],
+    ].map(([what, title, kind]) => button("", { role: "menuitem", onclick: () => {
+      exports_.hidePopover();
+      send("export", { what });
+    } }, h("span", {}, title), h("span", { class: "muted" }, kind))));
+  menu(exporter, exports_, { align: "end" });
+  const theme = button("", { "aria-label": "Light or dark", title: "Light or dark", class: "square",
+    onclick: () => send("theme") }, icon("theme"));
+
+  let sequence = 0;
+  let waiting = 0;
+  let textCount = -1;
+  let check = {};
+
+  const scroll = () => { mirror.scrollLeft = input.scrollLeft; mirror.scrollTop = input.scrollTop; };
+  const grow = () => {
+    const rows = Math.min(6, input.value.split("\n").length);
+    input.rows = rows;
+    box.classList.toggle("tall", rows > 1);
+  };
+  const fit = () => {
+    // A long reading first shrinks; what still does not fit fades out at its end.
+    reading.style.fontSize = "";
+    const room = box.clientWidth * 0.48;
+    const share = Math.min(room / reading.scrollWidth, 34 / reading.scrollHeight);
+    if (share < 1) reading.style.fontSize = `${Math.max(0.62, share)}em`;
+    input.style.paddingRight = `${Math.min(room, reading.scrollWidth) + 24}px`;
+    mirror.style.paddingRight = input.style.paddingRight;
+  };
+  const showCheck = async () => {
+    const current = check.text === input.value;
+    const error = current ? check.error : null;
+    box.classList.toggle("wrong", Boolean(error));
+    input.setAttribute("aria-invalid", String(Boolean(error)));
+    if (error) {
+      const [before, bad, after] = split(input.value, error.start, error.end);
+      mirror.replaceChildren(before, h("mark", {}, bad || " "), after);
+      message.replaceChildren(h("pre", { "aria-hidden": "true" }, caretLines(input.value, error)),
+        h("p", {}, h("strong", {}, error.message),
+          error.hint ? h("span", { class: "hint" }, ` ${error.hint}`) : null),
+        h("p", { class: "where" }, `line ${error.line}, column ${error.column}`));
+    } else {
+      mirror.replaceChildren();
+    }
+    message.hidden = !error;
+    const remarks = current && !error ? check.notes || [] : [];
+    notes.hidden = !remarks.length;
+    notes.replaceChildren(...remarks.map((remark) => h("p", {}, remark)));
+    readingBox.classList.toggle("stale", Boolean(error) || !current);
+    if (current && !error) {
+      await typeset(reading, check.latex || "");
+      fit();
+    }
+    scroll();
+  };
+  input.addEventListener("input", () => {
+    grow();
+    showCheck();
+    clearTimeout(waiting);
+    waiting = setTimeout(() => send("type", { text: input.value, sequence: ++sequence }), 60);
+  });
+  input.addEventListener("scroll", scroll);
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      clearTimeout(waiting);
+      send("compile", { text: input.value });
+    } else if (event.key === "Escape") {
+      input.blur();
+    }
+  });
+  new ResizeObserver(fit).observe(box);
+
+  bind(model, (state) => {
+    if (state.textCount !== textCount) {
+      textCount = state.textCount;
+      input.value = state.text || "";
+      grow();
+    }
+    check = state.check || {};
+    showCheck();
+    undo.disabled = !state.canUndo;
+    redo.disabled = !state.canRedo;
+    compile.classList.toggle("calm", state.text === input.value);
+  });
+  model.on("msg:custom", (event) => {
+    const data = event.data || event;
+    if (data.kind === "examples") list.fill(data.groups);
+  });
+  send("ready");
+  el.classList.add("topbar-part");
+  return h("div", { class: "bar" },
+    h("div", { class: "brand" }, h("span", { class: "logo", "aria-hidden": "true" }, "◈"),
+      h("h1", {}, "KAN Studio")), box,
+    h("div", { class: "tools" }, compile, examples,
+      h("div", { class: "pair" }, undo, redo), open, exporter, theme), list.box, exports_);
+}

@@ -1,0 +1,127 @@
+"""The page: the frame with all parts of one session, and the document around it."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+import panel as pn
+from panel.template import Template
+from panel.viewable import Child
+
+from kanstudio.app.component import Part, asset, script
+from kanstudio.app.desk import Desk, Start
+from kanstudio.app.session import Selection, Session, Topic
+from kanstudio.app.views.datacard import DataCard
+from kanstudio.app.views.dock import Dock
+from kanstudio.app.views.inspector import Inspector
+from kanstudio.app.views.level import LevelMenu
+from kanstudio.app.views.network import NetworkView
+from kanstudio.app.views.sidebar import Sidebar
+from kanstudio.app.views.status import StatusLine
+from kanstudio.app.views.topbar import TopBar
+
+TICK_MS = 50
+
+TEMPLATE = """
+{% extends base %}
+{% block title %}KAN Studio{% endblock %}
+{% block postamble %}
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>{{ tokens }}
+html, body { height: 100%; margin: 0; overflow: hidden; background: var(--ks-ground); }
+.room-root { width: 100vw; height: 100vh; }
+</style>
+{% endblock %}
+{% block contents %}
+<div class="room-root">{{ embed(roots.studio) }}</div>
+{% endblock %}
+"""
+
+
+class Shell(Part):
+    """Six places on a grid, keys, notices, downloads."""
+
+    topbar = Child()
+    sidebar = Child()
+    network = Child()
+    level = Child()
+    inspector = Child()
+    dock = Child()
+    status = Child()
+
+    _esm = script("shell.js")
+    _stylesheets: ClassVar[list[str]] = [asset("tokens.css"), asset("style.css"), asset("frame.css")]
+
+
+class Studio:
+    """One session with its parts; ``shell`` is what is shown."""
+
+    def __init__(self, start: Start, session: Session | None = None, *, page: bool = True) -> None:
+        self.session = session or Session()
+        self.desk = Desk(self.session, start)
+        self._data = DataCard(self.session)
+        self._network = NetworkView(self.session)
+        self.shell = Shell(
+            topbar=TopBar(self.session, self),
+            sidebar=Sidebar(self.session, self.desk),
+            network=self._network.canvas,
+            level=LevelMenu(self.session),
+            inspector=Inspector(self.session, self.desk),
+            dock=Dock(self.session, self.desk, self, self._data),
+            status=StatusLine(self.session, self.desk),
+            sizing_mode="stretch_both",
+        )
+        self.shell.actions = {
+            "hello": lambda message: self.session.set_theme(
+                message.choice("theme", ("light", "dark"))
+            ),
+            "undo": lambda _: self.session.undo(),
+            "redo": lambda _: self.session.redo(),
+            "space": lambda _: self.desk.toggle(),
+            "escape": lambda _: self.session.select(Selection()),
+        }
+        self.shell.show(page=page)
+        self.session.listen(self._update)
+
+    def _update(self, topics: frozenset[Topic]) -> None:
+        if "notice" in topics:
+            self.shell.show(notice=asdict(self.session.notice))
+        if "theme" in topics:
+            self.shell.show(theme=self.session.theme)
+
+    def tick(self) -> None:
+        """Follow the run; called every TICK_MS milliseconds."""
+        self.desk.tick()
+        self._network.flush()
+
+    def close(self) -> None:
+        """Stop the run and let go of everything."""
+        self.desk.close()
+        self.session.close()
+
+    # What parts ask for.
+
+    def download(self, name: str, mime: str, content: bytes) -> None:
+        text = base64.b64encode(content).decode("ascii")
+        self.shell._send_msg({"kind": "download", "name": name, "mime": mime, "base64": text})
+
+    def open_data(self, kind: str, x: float | None = None, y: float | None = None) -> None:
+        self._data.open(kind, x, y)
+
+
+def create_page(start: Start) -> Any:
+    """A page for one visitor; call it while the visitor's document is current."""
+    studio = Studio(start)
+    callback = pn.state.add_periodic_callback(studio.tick, period=TICK_MS)
+
+    def gone(_: object) -> None:
+        callback.stop()
+        studio.close()
+
+    pn.state.on_session_destroyed(gone)
+    template = Template(TEMPLATE)
+    template.add_variable("tokens", asset("tokens.css"))
+    template.add_panel("studio", studio.shell)
+    return template

@@ -1,0 +1,76 @@
+"""How a formula's text is read while it is typed: its typeset form, or where it is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kanstudio.editor.document import read_formula
+from kanstudio.errors import CompileError, FormulaError, KanStudioError
+from kanstudio.formula import Formula
+
+MAX_LATEX = 4_000
+"""A longer reading helps nobody and would take the browser long to typeset."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An error under the characters that it is about; line and column count from 1."""
+
+    message: str
+    start: int
+    end: int
+    line: int
+    column: int
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was made of a text: LaTeX and notes, or a mistake."""
+
+    text: str
+    latex: str = ""
+    notes: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    error: Mistake | None = None
+
+    def failed(self, error: KanStudioError, text: str) -> Check:
+        """The same text with an error that came up later, while compiling."""
+        return replace(self, error=mistake(error, text))
+
+
+def read(text: str, inputs: tuple[str, ...] | None = None) -> Check:
+    """Read a text; never raises for what a person can type."""
+    if not text.strip():
+        return Check(text)
+    try:
+        parsed = read_formula(text, inputs)
+    except FormulaError as error:
+        return Check(text, error=mistake(error, text))
+    return Check(text, latex(parsed), tuple(parsed.notes), tuple(parsed.variables))
+
+
+def latex(parsed: Formula) -> str:
+    """All outputs as one line of LaTeX; empty if it would be too long to read."""
+    lines = [
+        f"{output.name} = {output.latex}" if output.name else output.latex
+        for output in parsed.outputs
+    ]
+    joined = r",\quad ".join(lines)
+    return joined if len(joined) <= MAX_LATEX else ""
+
+
+def mistake(error: KanStudioError, text: str) -> Mistake:
+    """The place that an error names; the whole text where it names none."""
+    if isinstance(error, FormulaError) and error.text:
+        return Mistake(
+            error.message, error.start, error.end, error.line, error.column, error.hint
+        )
+    start, end = 0, len(text)
+    function = getattr(error, "function", "")
+    if isinstance(error, CompileError) and isinstance(function, str) and function:
+        found = text.find(function)
+        start, end = (found, found + len(function)) if found >= 0 else (start, end)
+    line = text.count("\n", 0, start) + 1
+    column = start - (text.rfind("\n", 0, start) + 1) + 1
+    return Mistake(str(error), start, end, line, column)

@@ -1,0 +1,28 @@
+"""The Studio as a server."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import panel as pn
+from bokeh.server.server import Server
+
+APP = Path(__file__).with_name("main.py")
+
+
+def serve(
+    port: int = 5006, host: str = "127.0.0.1", *, show: bool = True, num_procs: int = 1
+) -> None:
+    """Serve the Studio until interrupted; prints the address, port 0 takes a free one."""
+    server: Server = pn.serve(
+        {"/": str(APP)}, port=port, address=host, show=False, start=False, verbose=False,
+        num_procs=num_procs, title="KAN Studio", websocket_origin=None,
+    )  # fmt: skip
+    shown = "127.0.0.1" if host in ("", "0.0.0.0") else host
+    address = f"http://{shown}:{server.port}/"
+    print(f"KAN Studio: {address}", flush=True)
+    if show:
+        server.io_loop.call_later(0.2, lambda: webbrowser.open(address))
+    server.start()
+    server.io_loop.start()

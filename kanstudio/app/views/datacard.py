@@ -1,0 +1,156 @@
+"""Where the samples come from: the formula, or columns of a file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from kanstudio.app.component import BadMessage, Message, Part, script
+from kanstudio.app.session import Session, Topic
+from kanstudio.editor.commands import SetData, UseTable
+from kanstudio.errors import DataError, KanStudioError
+from kanstudio.training.data import FormulaData, table_dataset
+from kanstudio.training.table import Table, read_table
+
+MAX_UPLOAD = 32 * 2**20
+MAX_PIECE = 700_000
+MAX_SAMPLES = 200_000
+
+
+@dataclass
+class Upload:
+    """A file on its way, in pieces."""
+
+    name: str
+    size: int
+    content: bytearray = field(default_factory=bytearray)
+
+
+class DataCard(Part):
+    """Draw samples of the formula, or read a table and choose its columns."""
+
+    _esm = script("datacard.js")
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        super().__init__(**params)
+        self._session = session
+        self._upload: Upload | None = None
+        self._table: Table | None = None
+        self._opened = self._closed = 0
+        self.actions = {"draw": self._draw, "piece": self._piece, "table": self._use}
+        session.listen(self._update)
+        self._update(frozenset({"document"}))
+        self.show(limit=MAX_UPLOAD)
+
+    def open(self, kind: str, x: float | None, y: float | None) -> None:
+        self._opened += 1
+        where = {"x": 360.0 if x is None else x, "y": 10_000.0 if y is None else y}
+        self.show(open={"count": self._opened, "kind": kind, **where}, error="")
+
+    def _close(self) -> None:
+        self._closed += 1
+        self.show(closed=str(self._closed), error="")
+
+    def _update(self, topics: frozenset[Topic]) -> None:
+        if "document" not in topics:
+            return
+        document = self._session.document
+        names, source = document.network.input_names, document.source
+        spec = source or FormulaData(())
+        ranges = spec.ranges if len(spec.ranges) == len(names) else ((-1.0, 1.0),) * len(names)
+        self.show(
+            hasFormula=document.formula is not None,
+            ranges=[[name, low, high] for name, (low, high) in zip(names, ranges, strict=True)],
+            spec={
+                "n_train": spec.n_train,
+                "n_test": spec.n_test,
+                "noise": spec.noise,
+                "seed": spec.seed,
+            },
+            inputs=list(names),
+            outputs=list(document.network.output_names),
+        )
+
+    def _draw(self, message: Message) -> None:
+        try:
+            self._do(SetData(self._spec(message)))
+        except KanStudioError as error:
+            self.show(error=str(error))
+
+    def _spec(self, message: Message) -> FormulaData:
+        ranges = []
+        names = self._session.document.network.input_names
+        for name, (low, high) in zip(names, message.pairs("ranges"), strict=False):
+            if low is None or high is None or not low < high:
+                raise DataError(f"{name} needs a range from a smaller to a larger number")
+            ranges.append((low, high))
+        sizes = {}
+        for key, words in (("n_train", "Training samples"), ("n_test", "Test samples")):
+            value = message.whole(key)
+            if value is None or not 1 <= value <= MAX_SAMPLES:
+                raise DataError(f"{words} is a whole number from 1 to {MAX_SAMPLES:,}")
+            sizes[key] = value
+        noise, seed = message.number("noise"), message.whole("seed")
+        if noise is None or not 0 <= noise <= 100 or not math.isfinite(noise):
+            raise DataError("Noise is a number from 0 to 100, in units of the output's deviation")
+        if seed is None or seed < 0:
+            raise DataError("Seed is a whole number of at least 0")
+        return FormulaData(tuple(ranges), **sizes, noise=noise, seed=seed)
+
+    def _piece(self, message: Message) -> None:
+        size, at = message.whole("size"), message.whole("at")
+        if size is None or at is None or not 0 <= size <= MAX_UPLOAD:
+            raise BadMessage("no size of a file")
+        if at == 0:
+            self._upload = Upload(message.text("name", 300), size)
+        upload = self._upload
+        if upload is None or len(upload.content) != at:
+            raise BadMessage("a piece is missing")
+        try:
+            piece = base64.b64decode(message.text("base64", MAX_PIECE * 2), validate=True)
+        except binascii.Error as error:
+            raise BadMessage("no base64") from error
+        upload.content += piece
+        if len(upload.content) > upload.size:
+            self._upload = None
+            raise BadMessage("more bytes than announced")
+        if len(upload.content) == upload.size:
+            self._upload = None
+            self._read(upload)
+
+    def _read(self, upload: Upload) -> None:
+        try:
+            table = read_table(bytes(upload.content), upload.name)
+        except KanStudioError as error:
+            self.show(error=str(error), table=None)
+            self._table = None
+            return
+        self._table = table
+        about = f"{table.filename}: {table.n_rows:,} rows, {len(table.names)} columns of numbers"
+        if table.skipped:
+            about += f"; not numbers: {', '.join(table.skipped[:6])}"
+        self.show(error="", table={"about": about, "columns": list(table.names)})
+
+    def _use(self, message: Message) -> None:
+        if self._table is None:
+            return
+        fraction, seed = message.number("test_fraction"), message.whole("seed")
+        try:
+            if fraction is None or seed is None:
+                raise DataError("Share for testing is a number between 0 and 1, the seed a whole one")
+            dataset = table_dataset(
+                self._table, message.texts("inputs"), message.texts("outputs"), fraction, seed
+            )
+            self._do(UseTable(self._table.filename, dataset))
+        except KanStudioError as error:
+            self.show(error=str(error))
+
+    def _do(self, command: SetData | UseTable) -> None:
+        error = self._session.do(command)
+        if error is None:
+            self._close()
+        else:
+            self.show(error=str(error))

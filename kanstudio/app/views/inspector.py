@@ -1,0 +1,190 @@
+"""The right side: the selected edge or node, or the model as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import panel as pn
+from panel.viewable import Child
+
+from kanstudio.app.component import Part, script
+from kanstudio.app.desk import Desk
+from kanstudio.app.figures import CurveChart
+from kanstudio.app.present import front_counts, level_values, level_words, n_parameters, small, span
+from kanstudio.app.reading import latex
+from kanstudio.app.session import Selection, Session, Topic
+from kanstudio.network.measure import curves
+from kanstudio.network.network import EdgeRef
+from kanstudio.scene.labels import level_title, node_name, pretty_function
+
+Facts = list[tuple[str, str]]
+CURVE_POINTS = 128
+
+
+class Inspector(Part):
+    """Facts and a large curve; read only."""
+
+    figure = Child()
+
+    _esm = script("inspector.js")
+
+    def __init__(self, session: Session, desk: Desk, **params: Any) -> None:
+        self._chart = CurveChart()
+        super().__init__(
+            figure=pn.pane.Bokeh(self._chart.figure, sizing_mode="stretch_both"), **params
+        )
+        self._session = session
+        self._desk = desk
+        self.actions = {"clear": lambda _: session.select(Selection())}
+        session.listen(self._update)
+        self._update(frozenset({"selection"}))
+
+    def _update(self, topics: frozenset[Topic]) -> None:
+        if "theme" in topics:
+            self._chart.paint(self._session.theme)
+        if not topics & {"document", "selection", "run"}:
+            return
+        edge, node = self._session.selected_edge(), self._session.selected_node()
+        if edge is not None:
+            self._show_edge(edge)
+        elif node is not None:
+            self._show_node(*node)
+        else:
+            self._show_model()
+
+    def _show_edge(self, edge: EdgeRef) -> None:
+        session = self._session
+        network = session.network
+        layer, fact = network.layers[edge.layer], session.measurement.layers[edge.layer]
+        at = edge.subnode, edge.source
+        line = curves(network, session.measurement, CURVE_POINTS)[edge.layer]
+        symbolic, spline = bool(layer.symbolic_active[at]), bool(layer.spline_active[at])
+        self._chart.show(
+            line.x[edge.source],
+            {
+                "symbolic": line.symbolic[at] if symbolic else None,
+                "spline": line.spline[at] if spline else None,
+                "total": line.total[at],
+            },
+            level_values(network, session.samples, edge.layer)[:, edge.source],
+        )
+        name = layer.functions[edge.subnode][edge.source]
+        facts: Facts = [("Function", pretty_function(name) if symbolic else "none")]
+        if symbolic:
+            facts += zip("abcd", map(small, layer.affine[at]), strict=True)
+        owner, port = network.subnode_owner(edge.layer + 1)[edge.subnode]
+        target = network.find_node(owner.node_id)
+        assert target is not None
+        to = node_name(network, *target)
+        sections = [
+            {"title": "c · f(a·x + b) + d" if symbolic else "Symbolic front", "facts": facts},
+            {
+                "title": "Fronts",
+                "facts": [
+                    ("Symbolic mask", small(layer.symbolic_mask[at])),
+                    ("Spline mask", small(layer.spline_mask[at])),
+                    ("Scale of spline", small(layer.scale_sp[at])),
+                    ("Scale of base", small(layer.scale_base[at])),
+                    ("Spline's share of variance", f"{fact.spline_share[at]:.0%}"),
+                ],
+            },
+            {
+                "title": "On the data",
+                "facts": [
+                    ("Input", span(fact.source_low[edge.source], fact.source_high[edge.source])),
+                    ("Forward score", small(fact.forward_n[at])),
+                    ("Attribution", small(fact.backward[at])),
+                ],
+            },
+        ]
+        self.show(
+            title=f"Edge · layer {edge.layer}",
+            subtitle=f"{node_name(network, edge.layer, edge.source)} → {to}"
+            + (f", factor {port + 1}" if owner.is_mult else ""),
+            selected=True,
+            curve=True,
+            sections=sections,
+        )
+
+    def _show_node(self, level: int, index: int) -> None:
+        session = self._session
+        network = session.network
+        node = network.levels[level][index]
+        values = level_values(network, session.samples, level)[:, index]
+        kind = "Input" if level == 0 else "Mult node" if node.is_mult else "Sum node"
+        facts: Facts = [("Kind", kind)]
+        if node.is_mult:
+            facts.append(("Arity", str(node.arity)))
+        if level:
+            below = network.layers[level - 1]
+            facts += [
+                ("Scale", small(below.node_scale[index])),
+                ("Bias", small(below.node_bias[index])),
+            ]
+            ports = [
+                (port, position)
+                for position, (owner, port) in enumerate(network.subnode_owner(level))
+                if owner.node_id == node.node_id
+            ]
+            for port, position in ports:
+                words = f"{small(below.subnode_scale[position])}, "
+                words += small(below.subnode_bias[position])
+                facts.append((f"Factor {port + 1}: scale, bias" if node.is_mult else
+                              "Sum: scale, bias", words))  # fmt: skip
+        score = session.measurement.node_scores[level][index]
+        sections = [
+            {"title": "", "facts": facts},
+            {
+                "title": "On the data",
+                "facts": [
+                    ("Value", span(float(values.min()), float(values.max()))),
+                    ("Mean", small(float(values.mean()))),
+                    ("Deviation", small(float(values.std()))),
+                    ("Attribution", small(float(score))),
+                ],
+            },
+        ]
+        self.show(
+            title=f"Node · {level_title(network, level).lower()}",
+            subtitle=node_name(network, level, index),
+            selected=True,
+            curve=False,
+            sections=sections,
+        )
+
+    def _show_model(self) -> None:
+        session, desk = self._session, self._desk
+        document, network = session.document, session.network
+        symbolic, spline, both = front_counts(network)
+        sections: list[dict[str, Any]] = []
+        if document.formula is not None:
+            sections.append({"title": "Typed formula", "latex": latex(document.formula)})
+            sections.append(
+                {
+                    "title": "Network against formula",
+                    "facts": [("Max error on test inputs", small(desk.max_error))],
+                }
+            )
+        sections += [
+            {
+                "title": "Size",
+                "facts": [
+                    ("Layers", str(network.depth)),
+                    *[
+                        (level_title(network, level), level_words(network, level))
+                        for level in range(network.depth, -1, -1)
+                    ],
+                    ("Parameters", f"{n_parameters(network):,}"),
+                ],
+            },
+            {
+                "title": "Active edges",
+                "facts": [
+                    ("Symbolic only", str(symbolic)),
+                    ("Spline only", str(spline)),
+                    ("Both", str(both)),
+                ],
+            },
+            {"text": "Click an edge or a node to inspect it, a level to add to it."},
+        ]
+        self.show(title="Model", subtitle="", selected=False, curve=False, sections=sections)

@@ -1,0 +1,70 @@
+"""The card of a level: add nodes, add a layer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kanstudio.app.component import Message, Part, script
+from kanstudio.app.present import arities, level_words
+from kanstudio.app.session import Session, Topic
+from kanstudio.scene.labels import level_title
+
+
+class LevelMenu(Part):
+    """Opens beside the band that was clicked."""
+
+    _esm = script("levelmenu.js")
+
+    def __init__(self, session: Session, **params: Any) -> None:
+        super().__init__(**params)
+        self._session = session
+        self.actions = {
+            "sum": self._add_sums,
+            "mult": self._add_mults,
+            "depth": lambda _: session.deepen(),
+            "closed": lambda _: session.close_level() if session.level_card.open else None,
+        }
+        session.listen(self._update)
+
+    def _update(self, topics: frozenset[Topic]) -> None:
+        if not topics & {"level", "document"}:
+            return
+        card, network = self._session.level_card, self._session.network
+        level = min(card.level, network.depth)
+        hidden = 1 <= level < network.depth
+        self.show(
+            level=level,
+            open=card.open,
+            count=card.count,
+            at={"x": card.at[0], "y": card.at[1]},
+            error=card.error,
+            title=level_title(network, level),
+            about=level_words(network, level),
+            canWiden=hidden,
+            canDeepen=level == network.depth,
+            why=_why(level, network.depth),
+        )
+
+    def _add_sums(self, message: Message) -> None:
+        level = message.whole("level")
+        if level is not None:
+            self._session.widen(level, message.whole("count"), None)
+
+    def _add_mults(self, message: Message) -> None:
+        level, found = message.whole("level"), arities(message.text("arity", 400))
+        if level is None:
+            return
+        if found is None:
+            self._session.level_error("Arity is one number, or one for each node: 2, 3")
+            return
+        self._session.widen(level, message.whole("count"), found)
+
+
+def _why(level: int, depth: int) -> str:
+    if level == depth:
+        return "The outputs keep their number. A new layer stands above them and changes nothing."
+    if level == 0:
+        return "The inputs come from the formula."
+    if level < depth:
+        return "A new layer can stand above the outputs only."
+    return ""

@@ -1,0 +1,53 @@
+"""The status line: facts for people, and the same for machines as data attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kanstudio.app.component import Part, script
+from kanstudio.app.desk import Desk
+from kanstudio.app.present import facts_of_structure, n_parameters, small
+from kanstudio.app.session import Session, Topic
+
+WORDS = {"idle": "Ready", "training": "Training", "paused": "Paused", "error": "Stopped"}
+
+
+class StatusLine(Part):
+    """One element, ``#kanstudio-status``."""
+
+    _esm = script("status.js")
+
+    def __init__(self, session: Session, desk: Desk, **params: Any) -> None:
+        super().__init__(**params)
+        self._session = session
+        self._desk = desk
+        session.listen(self._update)
+        self._update(frozenset({"document", "run"}))
+
+    def _update(self, topics: frozenset[Topic]) -> None:
+        if not topics & {"document", "run", "settings"}:
+            return
+        session, desk = self._session, self._desk
+        network, losses = session.network, desk.losses
+        structure = facts_of_structure(network)
+        n_edges = sum(structure[f"edges-{front}"] for front in ("symbolic", "spline", "both"))
+        self.show(
+            data={
+                "state": desk.state,
+                "version": session.version,
+                **structure,
+                "step": desk.steps,
+                "train-loss": losses.train,
+                "test-loss": losses.test,
+                "max-error": desk.max_error,
+            },
+            text=WORDS[desk.state],
+            facts=[
+                f"{n_edges} active edges: {structure['edges-symbolic']} symbolic, "
+                f"{structure['edges-spline']} spline, {structure['edges-both']} both",
+                f"{n_parameters(network):,} parameters",
+                desk.settings.device,
+                f"max |network − formula| {small(desk.max_error)}",
+            ],
+            right=f"version {session.version}",
+        )
