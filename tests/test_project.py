@@ -141,7 +141,7 @@ def tracked() -> list[Path]:
     if done.returncode:
         pytest.skip("not a git checkout")
     paths = [ROOT / name for name in done.stdout.split("\0") if name]
-    binary = {".png", ".parquet", ".safetensors", ".woff2", ".ico"}
+    binary = {".ico", ".parquet", ".png", ".safetensors", ".ttf", ".woff2"}
     return [path for path in paths if path.suffix not in binary and path.is_file()]
 
 
