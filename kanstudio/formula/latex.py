@@ -1,0 +1,172 @@
+"""LaTeX of a formula as it was read: from the syntax tree, in the order of the text."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import sympy as sp
+
+from kanstudio import functions
+from kanstudio.formula.ast import (
+    Call,
+    Compare,
+    Constant,
+    Negative,
+    Node,
+    Number,
+    Power,
+    Product,
+    Sum,
+    Variable,
+)
+from kanstudio.formula.symbols import GREEK
+
+_SUM, _PRODUCT, _POWER, _ATOM = range(4)
+_SPLIT_NAME = re.compile(r"([A-Za-z]+?)_?(\d+|_.*)?", re.ASCII)
+_RELATIONS = {"<": "<", ">": ">", "<=": r"\le", ">=": r"\ge"}
+_FUNCTIONS_OF_TEX = frozenset(["log", "max", "min", "sech", "csch", "coth"]) - {"sech", "csch"}
+
+
+def latex_of_name(name: str) -> str:
+    r"""\theta_{1} for theta_1 and theta1, x_{\mathrm{max}} for x_max, \mathrm{speed}."""
+    match = _SPLIT_NAME.fullmatch(name)
+    head, below = (match[1], match[2] or "") if match else (name, "")
+    shown = _word(head)
+    below = below.strip("_")
+    return f"{shown}_{{{below if below.isdigit() else _word(below)}}}" if below else shown
+
+
+def _word(word: str) -> str:
+    if word.lower() in GREEK and (word.islower() or word.istitle()):
+        # TeX has no capital for those that look like Latin letters.
+        plain = word in {"Alpha", "Beta", "Epsilon", "Zeta", "Eta", "Iota", "Kappa", "Mu", "Nu"}
+        plain = plain or word in {"Omicron", "Rho", "Tau", "Chi", "omicron"}
+        return rf"\mathrm{{{word}}}" if plain else f"\\{word}"
+    if word in {"hbar", "ell"}:
+        return f"\\{word}"
+    escaped = word.replace("_", r"\_")
+    return escaped if len(word) == 1 else rf"\mathrm{{{escaped}}}"
+
+
+def latex_of_node(node: Node) -> str:
+    """LaTeX that shows the reading: fractions, powers, brackets only where needed."""
+    return _text(node, _SUM)
+
+
+def latex(expr: sp.Expr) -> str:
+    """LaTeX of a sympy expression, names as in `latex_of_name`."""
+    names = {symbol: latex_of_name(symbol.name) for symbol in expr.free_symbols}
+    return str(sp.latex(expr, symbol_names=names))
+
+
+def _text(node: Node, level: int) -> str:
+    shown, own = _shown(node)
+    return shown if own >= level else rf"\left({shown}\right)"
+
+
+def _shown(node: Node) -> tuple[str, int]:
+    match node:
+        case Number():
+            return _number(node.text)
+        case Constant():
+            return (r"\pi" if node.name == "pi" else "e"), _ATOM
+        case Variable():
+            return latex_of_name(node.name), _ATOM
+        case Negative():
+            return f"-{_text(node.item, _PRODUCT)}", _SUM
+        case Sum():
+            return _sum(node), _SUM
+        case Product():
+            return _product(node)
+        case Power():
+            return _power(node)
+        case Call():
+            return _call(node)
+        case Compare():
+            relation = _RELATIONS[node.operator]
+            return f"{_text(node.left, _SUM)} {relation} {_text(node.right, _SUM)}", _SUM
+    raise AssertionError(node)
+
+
+def _number(text: str) -> tuple[str, int]:
+    mantissa, _, exponent = text.lower().partition("e")
+    if not exponent:
+        return mantissa, _ATOM
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}", _PRODUCT
+
+
+def _sum(node: Sum) -> str:
+    shown = _text(node.terms[0], _SUM)
+    for term in node.terms[1:]:
+        if isinstance(term, Negative):
+            shown += f" - {_text(term.item, _PRODUCT)}"
+        else:
+            shown += f" + {_text(term, _PRODUCT)}"
+    return shown
+
+
+def _product(node: Product) -> tuple[str, int]:
+    pairs = list(zip(node.factors, node.divided, strict=True))
+    top = [factor for factor, divides in pairs if not divides]
+    bottom = [factor for factor, divides in pairs if divides]
+    if not bottom:
+        return _factors(top), _PRODUCT
+    if len(top) > 1 and isinstance(top[0], Number) and top[0].value == 1:
+        del top[0]
+    numerator = _factors(top) if len(top) > 1 else _text(top[0], _SUM)
+    denominator = _factors(bottom) if len(bottom) > 1 else _text(bottom[0], _SUM)
+    return rf"\frac{{{numerator}}}{{{denominator}}}", _PRODUCT
+
+
+def _factors(factors: list[Node]) -> str:
+    shown = _text(factors[0], _PRODUCT)
+    for before, factor in pairwise(factors):
+        piece = _text(factor, _POWER)
+        dot = piece[0].isdigit() or (isinstance(before, Number) and isinstance(factor, Number))
+        shown += (r" \cdot " if dot else r" \, " if piece[0] == "\\" else " ") + piece
+    return shown
+
+
+def _power(node: Power) -> tuple[str, int]:
+    exponent = _text(node.exponent, _SUM)
+    base = node.base
+    own_brackets = isinstance(base, Call) and base.name in {"abs", "floor", "ceil"}
+    shown = _text(base, _ATOM)
+    if isinstance(base, Call) and not own_brackets:
+        shown = rf"\left({shown}\right)"
+    return f"{shown}^{{{exponent}}}", _POWER
+
+
+def _call(node: Call) -> tuple[str, int]:
+    items = [_text(item, _SUM) for item in node.arguments]
+    name, first = node.name, items[0]
+    if name == "sqrt":
+        return rf"\sqrt{{{first}}}", _ATOM
+    if name == "root":
+        return rf"\sqrt[{items[1]}]{{{first}}}", _ATOM
+    if name == "factorial":
+        return f"{_text(node.arguments[0], _ATOM)}!", _POWER
+    if name == "exp":
+        return f"e^{{{first}}}", _POWER
+    if name == "gaussian":
+        return f"e^{{-{_text(node.arguments[0], _ATOM)}^{{2}}}}", _POWER
+    if name in {"where", "piecewise"}:
+        return _cases(items), _ATOM
+    if name in {"log", "log2", "log10"}:
+        base = items[1] if len(items) > 1 else name.removeprefix("log")
+        below = f"_{{{base}}}" if base else ""
+        return rf"\log{below}\left({first}\right)", _ATOM
+    if len(items) == 1 and name not in {"sech", "csch", "coth", "max", "min"}:
+        return functions.get(name).to_latex(first), _ATOM
+    command = f"\\{name}" if name in _FUNCTIONS_OF_TEX else rf"\operatorname{{{name}}}"
+    return rf"{command}\left({', '.join(items)}\right)", _ATOM
+
+
+def _cases(items: list[str]) -> str:
+    rows = [
+        rf"{value} & \text{{if }} {condition}"
+        for condition, value in zip(items[:-1:2], items[1::2], strict=True)
+    ]
+    rows.append(rf"{items[-1]} & \text{{otherwise}}")
+    return r"\begin{cases}" + r" \\ ".join(rows) + r"\end{cases}"

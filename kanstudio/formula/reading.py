@@ -1,0 +1,166 @@
+"""parse: from a text to its outputs, the one entry for what users type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from kanstudio.errors import FormulaError
+from kanstudio.formula.ast import Node, Number, children
+from kanstudio.formula.latex import latex_of_node
+from kanstudio.formula.limits import MAX_EXACT, MAX_OUTPUTS, MAX_VARIABLES, refuse, show
+from kanstudio.formula.parser import Parser
+from kanstudio.formula.symbols import CALLABLE, SOFT
+from kanstudio.formula.to_sympy import build
+from kanstudio.formula.tokens import Token, split_statements, tokenize
+from kanstudio.formula.words import Words, is_name
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One formula: its name or None, its expression in plain Symbols, its LaTeX."""
+
+    name: str | None
+    expr: sp.Expr
+    latex: str
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """What a text says.
+
+    - outputs: one per formula in the text, in order; at least one.
+    - variables: as declared, or else in order of first appearance.
+    - notes: how the text was read where that could be doubted, for people to see.
+    """
+
+    text: str
+    outputs: tuple[Output, ...]
+    variables: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """`name(arguments) = body`; name is None without a label."""
+
+    name: Token | None
+    arguments: tuple[Token, ...]
+    body: list[Token]
+
+
+def parse(text: str, variables: Sequence[str] | None = None) -> Formula:
+    """Read one or several formulas, separated by ; or newlines.
+
+    variables: the names of the inputs, in order; None takes every unknown name as an
+    input. Nothing of the text is ever run. Raises FormulaError, and nothing else.
+    """
+    if variables is not None:
+        variables = tuple(variables)
+        _check_names(variables)
+    statements = [_statement(text, run) for run in split_statements(tokenize(text))]
+    if not statements:
+        refuse("there is no formula", text, 0, len(text), "write one, such as sin(x)")
+    if len(statements) > MAX_OUTPUTS:
+        start = statements[MAX_OUTPUTS].body[0].start
+        refuse(f"more than {MAX_OUTPUTS} formulas", text, start, len(text))
+    _check_labels(text, statements, variables)
+    header = dict.fromkeys(token.text for item in statements for token in item.arguments)
+    labels = [item.name.text for item in statements if item.name]
+    words = Words(text, variables, header, labels)
+    outputs = tuple(_output(text, item, words) for item in statements)
+    found = variables if variables is not None else tuple(words.used)
+    if len(found) > MAX_VARIABLES:
+        refuse(f"more than {MAX_VARIABLES} variables", text, 0, len(text))
+    return Formula(text, outputs, found, tuple(words.notes))
+
+
+def _output(text: str, statement: _Statement, words: Words) -> Output:
+    tokens = words.resolve(statement.body)
+    node = Parser(text, tokens, words.notes).parse()
+    _note_rounding(node, words)
+    try:
+        expr = build(node, text)
+        shown = latex_of_node(node)
+    except RecursionError:
+        refuse("nested too deeply", text, node.start, node.end)
+    except (ArithmeticError, TypeError, ValueError, NotImplementedError):
+        # sympy refuses by many names; for whoever typed this they are one.
+        refuse("this cannot be worked out", text, node.start, node.end)
+    return Output(statement.name.text if statement.name else None, expr, shown)
+
+
+def _note_rounding(node: Node, words: Words) -> None:
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        stack.extend(children(item))
+        if isinstance(item, Number):
+            large = max(abs(item.value.numerator), item.value.denominator) > MAX_EXACT
+            if large and len(item.text) > 15:
+                words.notes.setdefault(f"{item.text} is rounded to 16 digits")
+
+
+# Labels
+
+
+def _statement(text: str, run: list[Token]) -> _Statement:
+    """Split `y =` or `f(x, y) =` from the tokens of one formula."""
+    at = next((number for number, token in enumerate(run) if token.kind == "="), None)
+    if at is None:
+        return _Statement(None, (), run)
+    label, equals = run[:at], run[at]
+    shape = "".join(token.kind[0] for token in label)
+    names = [token for token in label if token.kind == "word"]
+    arguments = shape[1:]
+    listed = ",".join("w" * (len(names) - 1))
+    if not names or shape[0] != "w" or arguments not in {"", f"({listed})"} or arguments == "()":
+        start = label[0].start if label else equals.start
+        hint = "write y = ... or f(x, y) = ..."
+        refuse("= stands only after the name of an output", text, start, equals.end, hint)
+    return _Statement(names[0], tuple(names[1:]), run[at + 1 :])
+
+
+def _check_labels(
+    text: str, statements: list[_Statement], variables: tuple[str, ...] | None
+) -> None:
+    seen: set[str] = set()
+    for item in statements:
+        if item.name is not None:
+            _check_label(text, item.name, seen, variables)
+            seen.add(item.name.text)
+        for token in item.arguments:
+            if variables is not None and token.text not in variables:
+                hint = f"the variables are {show(', '.join(variables), 200)}"
+                refuse(f"unknown variable {show(token.text)}", text, token.start, token.end, hint)
+            if not is_name(token.text) or token.text in CALLABLE - SOFT:
+                refuse(f"{show(token.text)} is no name", text, token.start, token.end)
+
+
+def _check_label(
+    text: str, token: Token, seen: set[str], variables: tuple[str, ...] | None
+) -> None:
+    name = token.text
+    if name in seen:
+        refuse(f"two outputs have the name {show(name)}", text, token.start, token.end)
+    if not is_name(name) or name in CALLABLE - SOFT:
+        hint = "it is a function" if name in CALLABLE else ""
+        refuse(f"{show(name)} cannot name an output", text, token.start, token.end, hint)
+    if variables is not None and name in variables:
+        hint = "give the output another name"
+        refuse(f"{name} is a variable", text, token.start, token.end, hint)
+
+
+def _check_names(variables: tuple[str, ...]) -> None:
+    if len(variables) > MAX_VARIABLES:
+        raise FormulaError(f"{len(variables)} variables; the limit is {MAX_VARIABLES}")
+    for name in variables:
+        if not isinstance(name, str) or not is_name(name):
+            hint = "a name has letters, digits and underscores, and starts with a letter"
+            raise FormulaError(f"{show(str(name))} cannot name a variable", hint=hint)
+        if name in CALLABLE - SOFT:
+            raise FormulaError(f"{name} cannot name a variable", hint="it is a function")
+    if len(set(variables)) < len(variables):
+        raise FormulaError("two variables have the same name")

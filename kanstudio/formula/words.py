@@ -1,0 +1,220 @@
+"""Which word is a variable, a function, a constant, or several of them typed together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from kanstudio.formula.limits import MAX_NAME, refuse, show
+from kanstudio.formula.symbols import CALLABLE, CONSTANTS, GREEK, SOFT
+from kanstudio.formula.tokens import Token
+from kanstudio.functions import suggest
+
+_LOG_BASE = re.compile(r"log_(\d+|[A-Za-z])([A-Za-z]\w*)?", re.ASCII)
+_DECLARABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
+_BRACKETS = frozenset("([{")
+
+
+def is_name(name: str) -> bool:
+    """The one gate for names of variables and outputs: ASCII letters, digits, underscores."""
+    return len(name) <= MAX_NAME and _DECLARABLE.fullmatch(name) is not None
+
+
+class Words:
+    """Reads words as variables, functions and constants.
+
+    declared: the variables there are; None where every unknown name is a new variable.
+    header: names that `f(x, y) =` declares; known even when declared is None.
+    outputs: names of outputs, which are no variables.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        declared: Iterable[str] | None,
+        header: Iterable[str],
+        outputs: Iterable[str],
+    ) -> None:
+        self.text = text
+        self.free = declared is None
+        self.known = dict.fromkeys([*(declared or ()), *header])
+        self.outputs = frozenset(outputs)
+        self.used: dict[str, None] = dict.fromkeys(self.known)
+        self.notes: dict[str, None] = {}
+
+    def resolve(self, tokens: list[Token]) -> list[Token]:
+        """The same tokens with "variable", "function" and "constant" in place of "word"."""
+        resolved: list[Token] = []
+        for token, following in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
+            if token.kind == "word":
+                resolved.extend(self._word(token, following.kind))
+            else:
+                resolved.append(token)
+        return resolved
+
+    def _word(self, token: Token, following: str) -> list[Token]:
+        word = token.text
+        if len(word) > MAX_NAME:
+            message = f"a name of more than {MAX_NAME} letters"
+            refuse(message, self.text, token.start, token.end)
+        if name := self._declared(word):
+            return [self._variable(token, name)]
+        if found := self._log_with_base(token, following):
+            return found
+        if word in CONSTANTS:
+            return [replace(token, kind="constant")]
+        greek = token.symbol and word != "Gamma"
+        if word in CALLABLE and not greek and (word not in SOFT or following in _BRACKETS):
+            return [replace(token, kind="function")]
+        if word in self.outputs:
+            hint = "an output cannot be used in a formula: write its formula out"
+            refuse(f"{word} is an output", self.text, token.start, token.end, hint)
+        pieces = [] if token.symbol else self._split(token, following)
+        if pieces:
+            return self._pieces(token, pieces)
+        if self.free and self._may_be_new(token, following):
+            return [self._variable(token, word)]
+        return self._unknown(token, following)
+
+    def _declared(self, word: str) -> str:
+        """The declared name that a word means: itself, or x_2 for x2 and the other way."""
+        if word in self.known:
+            return word
+        joined = word.replace("_", "", 1)
+        if "_" in word and joined in self.known:
+            return joined
+        apart = re.sub(r"^([A-Za-z]+)(\d+)$", r"\1_\2", word)
+        return apart if apart in self.known else ""
+
+    def _variable(self, token: Token, name: str) -> Token:
+        self.used.setdefault(name)
+        return replace(token, kind="variable", text=name)
+
+    def _log_with_base(self, token: Token, following: str) -> list[Token]:
+        match = _LOG_BASE.fullmatch(token.text)
+        if match is None:
+            return []
+        base, rest = match[1], match[2]
+        if not base.isdigit() and base != "e" and base not in self.known and not self.free:
+            return []
+        head = replace(token, kind="function", text=f"log_{base}")
+        if not base.isdigit() and base != "e":
+            self.used.setdefault(base)
+        if not rest:
+            return [head]
+        start = token.end - len(rest)
+        tail = replace(token, text=rest, start=start, glued=True)
+        return [replace(head, end=start), *self._word(tail, following)]
+
+    def _may_be_new(self, token: Token, following: str) -> bool:
+        """May this word be a variable that nobody declared?"""
+        word = token.text
+        if word.count("_") > 1:
+            hint = "write one subscript, such as a_b"
+            refuse("a name with two subscripts", self.text, token.start, token.end, hint)
+        # foo(x) means a function; x(y+1), omega_0(t) and theta(t) mean products.
+        plain = word.isalpha() and len(word) > 1 and word.lower() not in GREEK
+        return not (plain and following == "(")
+
+    def _unknown(self, token: Token, following: str) -> list[Token]:
+        word, start, end = token.text, token.start, token.end
+        kind = "function" if following in _BRACKETS and len(word) > 1 else "name"
+        near = suggest(word, [*CALLABLE] if kind == "function" else [*self.known, *CALLABLE])
+        hint = f"did you mean {near}?" if near else ""
+        if not near and kind == "name":
+            hint = f"the variables are {', '.join(self.known)}" if self.known else ""
+        if word in {"i", "j", "I"}:
+            hint = "there are no complex numbers"
+        elif word == "E":
+            hint = "write e for Euler's number"
+        elif word.count("_") > 1:
+            hint = "a name has one subscript"
+        refuse(f"unknown {kind} {show(word)}", self.text, start, end, show(hint, 200))
+
+    # Words typed together
+
+    def _split(self, token: Token, following: str) -> list[str]:
+        """The fewest known names and functions that the word is made of; [] for none.
+
+        An error where there are two ways to split it.
+        """
+        word = token.text
+        best: list[tuple[int, int, str] | None] = [None] * (len(word) + 1)
+        best[0] = (0, 1, "")
+        for end in range(1, len(word) + 1):
+            for start in range(end):
+                piece, before = word[start:end], best[start]
+                if before is None or not self._is_piece(piece, before[2], end == len(word)):
+                    continue
+                count, ways, _ = now = best[end] or (len(word) + 1, 0, "")
+                if before[0] + 1 < count:
+                    best[end] = (before[0] + 1, before[1], piece)
+                elif before[0] + 1 == count:
+                    best[end] = (count, ways + before[1], now[2])
+        if best[-1] is None:
+            return []
+        pieces, end = [], len(word)
+        while end:
+            step = best[end]
+            assert step is not None
+            pieces.append(step[2])
+            end -= len(step[2])
+        pieces.reverse()
+        if not self._plausible(pieces, following):
+            return []
+        if best[-1][1] > 1:
+            hint = f"write {'*'.join(pieces)}, if that is meant"
+            message = f"{show(word)} can be split into names in more than one way"
+            refuse(message, self.text, token.start, token.end, hint)
+        return pieces
+
+    def _is_piece(self, piece: str, before: str, last: bool) -> bool:
+        if piece in CALLABLE:
+            return piece not in SOFT
+        if piece in self.known or piece in CONSTANTS:
+            return True
+        if before in CALLABLE and piece.isdigit():
+            return True
+        # With free names: sinx, cosx1, xsin(...) and pix, but nothing longer.
+        if not self.free or len(piece) > 3 or not piece[0].isalpha():
+            return False
+        new = len(piece) == 1 or piece[1:].replace("_", "").isdigit()
+        return new and (before in CALLABLE or before.isdigit() or before in {"", "pi"})
+
+    def _plausible(self, pieces: list[str], following: str) -> bool:
+        called = [piece for piece in pieces if piece in CALLABLE]
+        if following in _BRACKETS and called and pieces[-1] not in CALLABLE:
+            return False  # sine(x) is a misspelt function, not sin(e)*(x).
+        if not self.free:
+            return True
+        if pieces[0] not in {*CALLABLE, "pi"} and pieces[-1] not in CALLABLE:
+            return all(piece in self.known or piece in CONSTANTS for piece in pieces) and any(
+                piece in self.known for piece in pieces
+            )
+        if pieces[-1] in CALLABLE and (following not in _BRACKETS or len(pieces) > 2):
+            return False
+        return pieces[-1] != "e"
+
+    def _pieces(self, token: Token, pieces: list[str]) -> list[Token]:
+        exact = token.end - token.start == len(token.text)
+        tokens, at = [], token.start
+        shown = ""
+        for number, piece in enumerate(pieces):
+            span = (at, at + len(piece)) if exact else (token.start, token.end)
+            part = replace(token, text=piece, start=span[0], end=span[1], glued=number > 0)
+            called = number > 0 and pieces[number - 1] in CALLABLE
+            shown += (" " if called else "*" if number else "") + piece
+            if name := self._declared(piece):
+                tokens.append(self._variable(part, name))
+            elif piece in CALLABLE:
+                tokens.append(replace(part, kind="function"))
+            elif piece in CONSTANTS:
+                tokens.append(replace(part, kind="constant"))
+            elif piece.isdigit():
+                tokens.append(replace(part, kind="number"))
+            else:
+                tokens.append(self._variable(part, piece))
+            at += len(piece)
+        self.notes.setdefault(f"{token.text} is read as {shown}")
+        return tokens
