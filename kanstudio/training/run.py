@@ -57,6 +57,8 @@ class TrainingRun(Iterator[Progress]):
     >>> losses = [progress.train_loss for progress in run]
     >>> trained = run.network()
 
+    n_steps: steps taken before, of a run that goes on; settings.steps counts them as well.
+
     The same arguments give the same numbers, bit for bit, on the CPU. Raises
     TrainingError or DataError if network, data and settings do not fit together. After
     an edit of the structure, start a new run.
@@ -69,20 +71,19 @@ class TrainingRun(Iterator[Progress]):
         settings: TrainingSettings,
         *,
         backend: Backend = "auto",
+        n_steps: int = 0,
     ) -> None:
-        _check(network, dataset, settings)
+        check_run(network, dataset, settings)
         self.settings = settings
         self.state: State = "running"
         self.message = ""
-        self.n_steps = 0
+        self.n_steps = n_steps
         self._network = network
         self._dataset = dataset
         self._use_kernel = backend != "torch" and supports(network, settings)
         if backend == "kernel" and not self._use_kernel:
             raise TrainingError("the compiled kernel does not cover this run; use torch")
         self._packing: Packing = packing(network, affine_trainable=settings.affine_trainable)
-        if self._packing.size == 0:
-            raise TrainingError("nothing to train: every edge of this network is absent")
         self._rows = np.random.default_rng(settings.seed)
         make = Adam if settings.optimizer == "Adam" else LBFGS
         self._optimizer: Optimizer = make(self._packing.size, settings.rate, settings.lamb)
@@ -187,13 +188,16 @@ def _finite(evaluation: Evaluation) -> bool:
     )
 
 
-def _check(network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
+def check_run(network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
+    """Raise TrainingError if network, data and settings do not fit together."""
     n_inputs, n_outputs = len(network.levels[0]), len(network.levels[-1])
     if (dataset.n_inputs, dataset.n_outputs) != (n_inputs, n_outputs):
         raise TrainingError(
             f"the network maps {n_inputs} inputs to {n_outputs} outputs, "
             f"the samples have {dataset.n_inputs} and {dataset.n_outputs}"
         )
+    if network.n_edge == 0 and not settings.affine_trainable:
+        raise TrainingError("nothing to train: every edge of this network is absent")
     if settings.device.split(":")[0] not in available_devices():
         raise TrainingError(
             f"there is no device {settings.device} here; there is {', '.join(available_devices())}"

@@ -14,9 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kanstudio.errors import DataError
 from kanstudio.network.network import FloatArray, frozen
@@ -95,6 +92,8 @@ def _read_csv(content: bytes, filename: str) -> Table:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     delimiter = _bounded(text, filename)
     names, has_header = _header(text, delimiter, filename)
+    import pandas as pd  # late: training processes never need it
+
     try:
         frame = pd.read_csv(
             io.StringIO(text),
@@ -225,6 +224,9 @@ def _table(filename: str, names: tuple[str, ...], kept: list[str], columns: list
 
 
 def _read_parquet(content: bytes, filename: str) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     # pyarrow raises far more kinds than its own base class on a damaged file.
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
@@ -255,6 +257,8 @@ def _parquet_columns(file: Any, filename: str) -> tuple[tuple[str, ...], list[st
     unpacked = sum(meta.row_group(i).total_byte_size for i in range(meta.num_row_groups))
     if unpacked > 8 * MAX_BYTES:
         raise DataError(f"{filename} unpacks to {unpacked >> 20} MiB, which is too much")
+    import pyarrow as pa
+
     schema = file.schema_arrow
     names = _checked_names(tuple(str(name) for name in schema.names), filename)
     kept = [
@@ -269,6 +273,8 @@ def _parquet_columns(file: Any, filename: str) -> tuple[tuple[str, ...], list[st
 
 
 def _parquet_values(file: Any, kept: list[str], filename: str) -> list[FloatArray]:
+    import pyarrow as pa
+
     parts: list[list[FloatArray]] = [[] for _ in kept]
     n_rows = 0
     if not kept:

@@ -4,11 +4,13 @@
 - univariate: the functions of symbolic edges, with derivatives.
 - splines: B-splines of a tile of samples.
 - sweep: forward and backward through all layers for a tile of samples.
+- weights, rows: from parameters to factors; sums over rows of samples.
+- entry: the two functions that Python calls.
 - objective: the same interface as TorchObjective.
 """
 
 from __future__ import annotations
 
-from kanstudio.training.kernel.objective import KernelObjective, supports
+from kanstudio.training.kernel.objective import KernelObjective, supports, warm_up
 
-__all__ = ["KernelObjective", "supports"]
+__all__ = ["KernelObjective", "supports", "warm_up"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from kanstudio.network.build import empty_network
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.data import Dataset
 from kanstudio.training.kernel.entry import fill_cache, mean_square
@@ -105,4 +106,13 @@ class KernelObjective:
         return self._mean_square(np.ascontiguousarray(params), self._test, False)
 
 
-__all__ = ["KernelObjective", "Plan", "supports"]
+def warm_up() -> None:
+    """Compile the kernel, or load what was compiled on this machine before."""
+    network = empty_network([1, 1])
+    one = np.zeros((1, 1))
+    data = Dataset(one, one, one, one)
+    objective = KernelObjective(network, data, TrainingSettings(affine_trainable=True))
+    objective.evaluate(packing(network, affine_trainable=True).pack(network))
+
+
+__all__ = ["KernelObjective", "Plan", "supports", "warm_up"]

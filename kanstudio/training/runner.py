@@ -1,0 +1,370 @@
+"""Training outside the server's process: a small pool of workers that runs share.
+
+Nothing here blocks: orders go out through a queue, updates come in on a thread and wait
+in one slot per run until somebody asks.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import pickle
+import queue
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any
+
+from kanstudio.errors import TrainingError
+from kanstudio.network.network import Network
+from kanstudio.training.data import Dataset
+from kanstudio.training.run import Progress, check_run
+from kanstudio.training.settings import TrainingSettings
+from kanstudio.training.worker import Observer, RunState, Start, Update
+
+MAX_RESTARTS = 3
+MAX_WORKERS = 3
+CLOSE_S = 5.0
+
+# Fork is safe on Linux only: elsewhere system libraries keep threads of their own.
+_CAN_FORK = sys.platform == "linux"
+_ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """What a run came to since the last poll.
+
+    progress ends with the step that network shows; network is None if there was no step.
+    observed is what the observer made of that network.
+    """
+
+    progress: tuple[Progress, ...]
+    network: Network | None
+    state: RunState
+    message: str = ""
+    observed: Any = None
+
+
+class RunHandle:
+    """One run, as its owner sees it. No call waits for the worker."""
+
+    def __init__(self, runner: Runner, run_id: int, order: Start) -> None:
+        self.run_id = run_id
+        self._runner = runner
+        self._order = order
+        self._lock = threading.Lock()
+        self._progress: list[Progress] = []
+        self._latest: tuple[bytes | None, bytes | None] = (None, None)
+        self._last_network: bytes | None = None
+        self._n_steps = order.n_steps
+        self._state: RunState = "paused" if order.paused else "running"
+        self._paused = order.paused
+        self._message = ""
+        self._restarts = 0
+
+    @property
+    def state(self) -> RunState:
+        return self._state
+
+    @property
+    def ended(self) -> bool:
+        """True once the run is finished, stopped or failed."""
+        return self._state in ("finished", "stopped", "error")
+
+    def pause(self) -> None:
+        """Pause after the step in progress."""
+        self._paused = True
+        self._runner.tell(self, "pause")
+
+    def resume(self) -> None:
+        """Go on."""
+        self._paused = False
+        self._runner.tell(self, "resume")
+
+    def step(self) -> None:
+        """One step of a paused run."""
+        self._runner.tell(self, "step")
+
+    def stop(self) -> None:
+        """End the run; the steps since the last update may still arrive."""
+        self._runner.tell(self, "stop")
+
+    def close(self) -> None:
+        """End the run; nobody will ask for it again."""
+        self._runner.drop(self)
+
+    def poll(self) -> RunStatus:
+        """Everything since the last poll."""
+        with self._lock:
+            progress, self._progress = tuple(self._progress), []
+            (network, observed), self._latest = self._latest, (None, None)
+            state, message = self._state, self._message
+        return RunStatus(
+            progress,
+            None if network is None else _frozen(pickle.loads(network)),
+            state,
+            message,
+            None if observed is None else pickle.loads(observed),
+        )
+
+    # What the runner's threads call.
+
+    def take(self, update: Update) -> None:
+        """Merge an update into the slot."""
+        with self._lock:
+            if self.ended:
+                return
+            self._progress += update.progress
+            if update.network is not None:
+                self._last_network = update.network
+                self._latest = update.network, update.observed
+                self._n_steps = update.progress[-1].step
+            self._state, self._message = update.state, update.message
+
+    def fail(self, message: str) -> None:
+        """The run cannot go on; its last snapshot stays."""
+        self.take(Update((), "error", message))
+
+    def order_again(self) -> Start | None:
+        """The order to go on from the last snapshot; None after too many attempts."""
+        self._restarts += 1
+        if self._restarts > MAX_RESTARTS:
+            return None
+        network = self._order.network
+        if self._last_network is not None:
+            network = pickle.loads(self._last_network)
+        return replace(self._order, network=network, n_steps=self._n_steps, paused=self._paused)
+
+
+def _frozen(network: Network) -> Network:
+    """Pickling loses the read-only flag of arrays."""
+    for layer in network.layers:
+        for _, array in layer.arrays():
+            array.flags.writeable = False
+    return network
+
+
+class _Worker:
+    """A worker process: a thread that sends orders, a thread that takes updates."""
+
+    def __init__(self, runner: Runner, connection: Connection[Any, Any]) -> None:
+        self.pid: int | None = None
+        self.alive = True
+        self.handles: dict[int, RunHandle] = {}
+        self._runner = runner
+        self._connection = connection
+        self._orders: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for target in (self._send, self._receive):
+            threading.Thread(target=target, name="kanstudio-runner", daemon=True).start()
+
+    def tell(self, verb: str, run_id: int, order: Start | None = None) -> None:
+        self._orders.put((verb, run_id, order))
+
+    def close(self) -> None:
+        self._orders.put(None)
+
+    def _send(self) -> None:
+        try:
+            while (message := self._orders.get()) is not None:
+                self._connection.send(message)
+        except (OSError, ValueError):
+            pass
+        finally:
+            # Both directions end, so that the other thread and the worker notice.
+            _shut_down(self._connection)
+
+    def _receive(self) -> None:
+        try:
+            while True:
+                kind, *content = self._connection.recv()
+                if kind == "hello":
+                    self.pid = content[0]
+                elif content[0] in self.handles:
+                    self.handles[content[0]].take(content[1])
+        except (EOFError, OSError, pickle.UnpicklingError):
+            pass
+        self.alive = False
+        self._orders.put(None)
+        self._runner.worker_ended(self)
+
+
+def _shut_down(connection: Connection[Any, Any]) -> None:
+    try:
+        with socket.socket(fileno=os.dup(connection.fileno())) as end:
+            end.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+class Runner:
+    """A pool of at most n_workers processes; by default one less than there are cores.
+
+    The first worker starts at once, others when there are more runs than workers. A
+    worker that dies is replaced, and its runs go on from their last snapshots.
+    """
+
+    def __init__(self, n_workers: int | None = None) -> None:
+        cores = len(os.sched_getaffinity(0)) if _CAN_FORK else os.cpu_count() or 1
+        self._n_workers = n_workers or max(1, min(cores - 1, MAX_WORKERS))
+        self._lock = threading.RLock()
+        self._ids = itertools.count(1)
+        self._workers: list[_Worker] = []
+        self._closed = False
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._nursery: socket.socket | None = None
+        with self._lock:
+            self._new_worker()
+        atexit.register(self.close)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers that are ready."""
+        with self._lock:
+            return [worker.pid for worker in self._workers if worker.pid is not None]
+
+    def start(
+        self,
+        network: Network,
+        dataset: Dataset,
+        settings: TrainingSettings,
+        *,
+        paused: bool = False,
+        observer: Callable[..., Any] | None = None,
+        arguments: tuple[Any, ...] = (),
+    ) -> RunHandle:
+        """Start a run. Raises TrainingError at once if it cannot work.
+
+        observer(network, *arguments) is called in the worker with every snapshot, at most
+        20 times a second, and its result comes with the snapshot; it and the arguments
+        must be picklable.
+        """
+        check_run(network, dataset, settings)
+        return self._begin(
+            Start(network, dataset, settings, paused, 0, _checked(observer), arguments)
+        )
+
+    def _begin(self, order: Start) -> RunHandle:
+        with self._lock:
+            if self._closed:
+                raise TrainingError("the training workers are closed")
+            handle = RunHandle(self, next(self._ids), order)
+            self._assign(handle, order)
+            return handle
+
+    def _assign(self, handle: RunHandle, order: Start) -> None:
+        worker = min(self._workers, key=_load, default=None)
+        if worker is None or (_load(worker) and len(self._workers) < self._n_workers):
+            worker = self._new_worker()
+        worker.handles[handle.run_id] = handle
+        worker.tell("start", handle.run_id, order)
+
+    def tell(self, handle: RunHandle, verb: str) -> None:
+        with self._lock:
+            for worker in self._workers:
+                if handle.run_id in worker.handles:
+                    worker.tell(verb, handle.run_id)
+
+    def drop(self, handle: RunHandle) -> None:
+        with self._lock:
+            self.tell(handle, "stop")
+            for worker in self._workers:
+                worker.handles.pop(handle.run_id, None)
+
+    def close(self) -> None:
+        """End all workers; safe to call twice."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for worker in self._workers:
+                worker.close()
+            if self._nursery is not None:
+                self._nursery.close()
+        for process in self._processes:
+            try:
+                process.wait(CLOSE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        atexit.unregister(self.close)
+
+    def worker_ended(self, worker: _Worker) -> None:
+        """Called by a worker's thread: give its unfinished runs to another."""
+        with self._lock:
+            if worker in self._workers:
+                self._workers.remove(worker)
+            if self._closed:
+                return
+            for handle in worker.handles.values():
+                if handle.ended:
+                    continue
+                order = handle.order_again()
+                if order is None:
+                    handle.fail("the training process ended again and again; the run is over")
+                else:
+                    self._assign(handle, order)
+
+    def _new_worker(self) -> _Worker:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            if _CAN_FORK:
+                self._send_to_nursery(theirs)
+            else:
+                self._processes.append(_spawn("worker", theirs))
+        worker = _Worker(self, Connection(ours.detach()))
+        self._workers.append(worker)
+        return worker
+
+    def _send_to_nursery(self, theirs: socket.socket) -> None:
+        if self._nursery is not None:
+            try:
+                socket.send_fds(self._nursery, [b"w"], [theirs.fileno()])
+                return
+            except OSError:
+                # The nursery itself has died: make a new one.
+                self._nursery.close()
+        self._nursery, end = socket.socketpair()
+        with end:
+            self._processes.append(_spawn("nursery", end))
+        socket.send_fds(self._nursery, [b"w"], [theirs.fileno()])
+
+
+def _load(worker: _Worker) -> int:
+    return sum(not handle.ended for handle in list(worker.handles.values()))
+
+
+def _checked(observer: Callable[..., Any] | None) -> Observer | None:
+    if observer is not None and "<" in getattr(observer, "__qualname__", ""):
+        raise TrainingError("an observer must be a function at the top of a module")
+    return observer
+
+
+def _spawn(role: str, end: socket.socket) -> subprocess.Popen[bytes]:
+    """A new interpreter that never imports the caller's main module."""
+    environment = os.environ | {f"{name}_NUM_THREADS": "1" for name in _ONE_THREAD}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    return subprocess.Popen(
+        [sys.executable, "-m", "kanstudio.training.worker", role, str(end.fileno())],
+        pass_fds=[end.fileno()],
+        stdin=subprocess.DEVNULL,
+        env=environment,
+    )
+
+
+_shared: tuple[int, Runner] | None = None
+_shared_lock = threading.Lock()
+
+
+def shared_runner(n_workers: int | None = None) -> Runner:
+    """The runner of this process, made at the first call (and anew after a fork)."""
+    global _shared  # noqa: PLW0603 - one pool per process is the point
+    with _shared_lock:
+        if _shared is None or _shared[0] != os.getpid():
+            _shared = os.getpid(), Runner(n_workers)
+        return _shared[1]
