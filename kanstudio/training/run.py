@@ -137,7 +137,9 @@ class TrainingRun(Iterator[Progress]):
         def evaluate(params: FloatArray) -> Evaluation:
             return objective.evaluate(params, rows)
 
-        params, evaluation = self._optimizer.step(self._params, evaluate)
+        # Overflow is no surprise here: the step that makes it is undone below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            params, evaluation = self._optimizer.step(self._params, evaluate)
         test_mse = objective.test_mse(params)
         self.n_steps += 1
         if not (_finite(evaluation) and math.isfinite(test_mse) and np.isfinite(params).all()):
