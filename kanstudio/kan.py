@@ -246,8 +246,8 @@ class KAN(nn.Module):
         scale: float = 0.5,
         tick: bool = False,
         sample: bool = False,
-        in_vars: Sequence[str] | None = None,
-        out_vars: Sequence[str] | None = None,
+        in_vars: Sequence[object] | None = None,
+        out_vars: Sequence[object] | None = None,
         title: str | None = None,
         varscale: float = 1.0,
         *,
@@ -256,6 +256,7 @@ class KAN(nn.Module):
         """The network as a picture: displays in a notebook, ``.save("net.svg" or ".png")``.
 
         Opacity is tanh(beta * score) with the metric backward, forward_n or forward_u.
+        in_vars and out_vars: names, as text or as sympy's symbols.
         folder, scale, tick, sample and varscale are accepted for pykan's callers and not
         used: the picture is one vector drawing.
         """
@@ -263,7 +264,7 @@ class KAN(nn.Module):
         samples = None if x is None else x.to("cpu", torch.float64).numpy()
         return plot_network(
             self.network(), samples, metric=metric, beta=beta, theme=theme, title=title,
-            in_vars=in_vars, out_vars=out_vars,
+            in_vars=_texts(in_vars), out_vars=_texts(out_vars),
         )  # fmt: skip
 
     def fit(  # noqa: PLR0917 - pykan's signature
@@ -304,6 +305,10 @@ class KAN(nn.Module):
         )  # fmt: skip
         settings = TrainingSettings(**options)
         return _fit(self, as_dataset(dataset), settings, log, list(metrics or ()))
+
+
+def _texts(names: Sequence[object] | None) -> list[str] | None:
+    return None if names is None else [str(name) for name in names]
 
 
 def as_dataset(dataset: Mapping[str, Tensor] | Dataset) -> Dataset:
