@@ -43,7 +43,7 @@ class NetworkCanvas(JSComponent):
     """Draws a scene and its frames; see js/canvas for the browser's side.
 
     Set ``structure`` when the scene changes and ``frame`` (bytes of make_frame) for every
-    moment, best together with ``show``. ``acknowledged`` is the sequence number that was
+    moment, best together with ``draw``. ``acknowledged`` is the sequence number that was
     painted last.
     """
 
@@ -62,7 +62,7 @@ class NetworkCanvas(JSComponent):
         self.acknowledged = -1
         super().__init__(**{"sizing_mode": "stretch_both", "min_height": 240, **params})
 
-    def show(self, scene: Scene | None = None, frame: bytes | None = None) -> None:
+    def draw(self, scene: Scene | None = None, frame: bytes | None = None) -> None:
         """Send a scene, a frame of the scene shown, or both at once."""
         changes: dict[str, Any] = {}
         if scene is not None:

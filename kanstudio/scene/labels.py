@@ -19,11 +19,11 @@ _POWER = re.compile(r"(1/)?x\^([0-9]+)")
 MAX_LABEL = 18
 
 
-def pretty_name(name: str) -> str:
+def pretty_name(name: str, limit: int = MAX_LABEL) -> str:
     """The name of a variable in Unicode: Greek letters and subscripts where they exist.
 
-    A name that has no such spelling comes back as it is; a name of more than 18
-    characters is cut with an ellipsis.
+    A name that has no such spelling comes back as it is; a name of more than
+    ``limit`` characters is cut with an ellipsis.
     """
     match = _NAME.fullmatch(name) or re.fullmatch(r"([A-Za-z]+)()", name)
     if match:
@@ -32,7 +32,7 @@ def pretty_name(name: str) -> str:
         small = sub.translate(_SUBSCRIPT)
         if (len(base) == 1 or base in _GREEK) and not re.search(r"[A-Za-z]", small):
             return _GREEK.get(base, base) + small
-    return shorten(name)
+    return shorten(name, limit)
 
 
 def shorten(text: str, limit: int = MAX_LABEL) -> str:
@@ -75,15 +75,15 @@ def level_detail(network: Network, level: int) -> str:
     return " · ".join(parts)
 
 
-def node_label(network: Network, level: int, index: int) -> str:
+def node_label(network: Network, level: int, index: int, limit: int = MAX_LABEL) -> str:
     """What is written at a node: the variable's name, or nothing inside the network."""
     if level == 0:
-        return pretty_name(network.input_names[index])
+        return pretty_name(network.input_names[index], limit)
     if level == network.depth:
-        return pretty_name(network.output_names[index])
+        return pretty_name(network.output_names[index], limit)
     return ""
 
 
 def node_name(network: Network, level: int, index: int) -> str:
     """The name by which a node is spoken of: a variable's, or ``1.2``: layer 1, second node."""
-    return node_label(network, level, index) or f"{level}.{index + 1}"
+    return node_label(network, level, index, 80) or f"{level}.{index + 1}"

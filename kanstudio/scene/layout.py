@@ -18,7 +18,9 @@ CARD = 44.0
 CARD_GAP = 12.0
 LINK_ROOM = 10.0
 """What a link needs to pass between two cards of a lower row."""
-CELL_W, CELL_H, CELL_GAP = 52.0, 34.0, 6.0
+CELL_W, CELL_H, CELL_GAP = 48.0, 34.0, 6.0
+MAX_CELL_W = 84.0
+"""Cells of a matrix block widen up to this where the picture is higher than wide."""
 NODE_R, MULT_R, SUBNODE_R = 6.5, 11.0, 9.0
 SUBNODE_PITCH = 34.0
 NODE_PITCH = 44.0
@@ -27,8 +29,8 @@ MATRIX_FROM = 51
 """Layers with at least so many active edges are drawn as a matrix block."""
 MAX_BUS = 24
 """Matrices with more rows name their sources, but draw no wires to them."""
-BUS_PITCH = 7.0
-ASPECT = 1.6
+BUS_PITCH = 5.0
+ASPECT = 1.55
 MAX_ROWS = 3
 
 
@@ -55,9 +57,10 @@ class LayerPlan:
 
 @dataclass(frozen=True)
 class Columns:
-    """All x positions: nodes and subnodes per level, card centres per layer."""
+    """All x positions: nodes and subnodes per level, card centres per layer; cell widths."""
 
     width: float
+    cell: float
     plans: tuple[LayerPlan, ...]
     nodes: tuple[FloatArray, ...]
     subnodes: tuple[FloatArray, ...]
@@ -85,20 +88,14 @@ def spread(wanted: FloatArray, pitch: float, low: float, high: float) -> FloatAr
     return placed
 
 
-def place_columns(network: Network, matrix_from: int = MATRIX_FROM) -> Columns:
-    """The columns of the widest-fitting plan: as few rows of cards as fill the screen well."""
-    best: Columns | None = None
-    best_scale = 0.0
-    for max_rows in range(1, MAX_ROWS + 1):
-        plans = _plan(network, max_rows, matrix_from)
-        height = estimate_height(network, plans)
-        width = _total_width(network, plans, height)
-        scale = min(ASPECT / width, 1 / height)
-        # A single row reads best: more rows have to win a tenth of the size.
-        if best is None or scale > 1.1 * best_scale:
-            best, best_scale = _columns(network, plans, width), scale
-    assert best is not None
-    return best
+def place_columns(
+    network: Network, max_rows: int, height: float, matrix_from: int = MATRIX_FROM
+) -> Columns:
+    """The columns for a picture of about the given height; at most max_rows rows of cards."""
+    plans = _plan(network, max_rows, matrix_from)
+    cell = _cell_width(network, plans, height)
+    width = _total_width(network, plans, cell, height)
+    return _columns(network, plans, width, cell)
 
 
 def _plan(network: Network, max_rows: int, matrix_from: int) -> tuple[LayerPlan, ...]:
@@ -132,20 +129,20 @@ def _level_width(network: Network, level: int) -> float:
     return float(_group_widths(network, level).sum())
 
 
-def block_width(network: Network, layer: int) -> float:
-    """Width of a layer's matrix block, without its wires."""
-    columns = matrix_columns(network, layer)
-    return float(columns[-1] - columns[0] + CELL_W)
-
-
-def matrix_columns(network: Network, layer: int) -> FloatArray:
-    """Centres of a matrix block's columns; the ports of one node stand close together."""
+def matrix_columns(network: Network, layer: int, cell: float) -> FloatArray:
+    """Centres of a matrix block's columns about 0; the ports of one node stand close."""
     gaps = [
-        CELL_W + CELL_GAP + (CELL_GAP if port == 0 and i else 0)
-        for i, (_, port) in enumerate(network.subnode_owner(layer + 1))
+        cell + CELL_GAP + (CELL_GAP if port == 0 and i and node.is_mult else 0)
+        for i, (node, port) in enumerate(network.subnode_owner(layer + 1))
     ]
     centres = np.cumsum(gaps) - gaps[0]
     return np.asarray(centres - centres[-1] / 2, dtype=np.float64)
+
+
+def block_width(network: Network, layer: int, cell: float) -> float:
+    """Width of a layer's matrix block, without its wires."""
+    columns = matrix_columns(network, layer, cell)
+    return float(columns[-1] - columns[0] + cell)
 
 
 def bus_width(network: Network, layer: int) -> float:
@@ -154,20 +151,19 @@ def bus_width(network: Network, layer: int) -> float:
     return 70.0 + (BUS_PITCH * n if n <= MAX_BUS else 0.0)
 
 
-def estimate_height(network: Network, plans: tuple[LayerPlan, ...]) -> float:
-    """The picture's height before columns are known; close enough to choose a width."""
-    height = 100.0
-    for index, plan in enumerate(plans):
-        rows = len(network.levels[index])
-        height += 190.0 + (
-            rows * (CELL_H + CELL_GAP) + 40.0
-            if plan.is_matrix
-            else plan.rows * (CARD + CARD_GAP) + 1.2 * len(plan.edges)
-        )
-    return height
+def _cell_width(network: Network, plans: tuple[LayerPlan, ...], height: float) -> float:
+    cell = MAX_CELL_W
+    for layer, plan in enumerate(plans):
+        if plan.is_matrix:
+            n = sum(node.arity for node in network.levels[layer + 1])
+            room = ASPECT * height - 2 * bus_width(network, layer)
+            cell = min(cell, room / n - CELL_GAP)
+    return max(CELL_W, cell)
 
 
-def _total_width(network: Network, plans: tuple[LayerPlan, ...], height: float) -> float:
+def _total_width(
+    network: Network, plans: tuple[LayerPlan, ...], cell: float, height: float
+) -> float:
     """The content's width: never less than needed, more where the screen has room."""
     needed, comfort = 0.0, 0.0
     for level in range(len(network.levels)):
@@ -177,21 +173,22 @@ def _total_width(network: Network, plans: tuple[LayerPlan, ...], height: float) 
         comfort = max(comfort, float(roomy.sum()))
     for index, plan in enumerate(plans):
         if plan.is_matrix:
-            width = block_width(network, index) + 2 * bus_width(network, index)
+            width = block_width(network, index, cell) + 2 * bus_width(network, index)
             needed = max(needed, width)
         else:
             needed = max(needed, len(plan.edges) * plan.pitch + CARD_GAP)
             comfort = max(comfort, len(plan.edges) * plan.pitch * 1.4)
-    return max(needed, min(comfort, ASPECT * height))
+    # A tall picture has room at its sides: let it breathe.
+    return max(needed, min(max(comfort, 0.6 * ASPECT * height), 1.9 * comfort, ASPECT * height))
 
 
-def _columns(network: Network, plans: tuple[LayerPlan, ...], width: float) -> Columns:
+def _columns(network: Network, plans: tuple[LayerPlan, ...], width: float, cell: float) -> Columns:
     nodes, subnodes, matrices = [], [], []
     for level in range(len(network.levels)):
         below = plans[level - 1] if level else None
         above = plans[level] if level < network.depth else None
         if below is not None and below.is_matrix:
-            columns = matrix_columns(network, level - 1) + width / 2
+            columns = matrix_columns(network, level - 1, cell) + width / 2
             matrices.append(columns)
             nodes.append(_means(network, level, columns))
             subnodes.append(columns)
@@ -202,14 +199,14 @@ def _columns(network: Network, plans: tuple[LayerPlan, ...], width: float) -> Co
         room = width
         if above is not None and above.is_matrix:
             # Sources of a matrix stand under it, not all over the screen.
-            room = min(width, max(float(groups.sum()), block_width(network, level)))
+            room = min(width, max(float(groups.sum()), block_width(network, level, cell)))
         slots = groups + max(0.0, room - float(groups.sum())) / len(groups)
         centres = np.cumsum(slots) - slots / 2 + (width - float(slots.sum())) / 2
         nodes.append(centres)
         subnodes.append(_fan(network, level, centres, slots))
     cards = tuple(_cards(plan, nodes[i], subnodes[i + 1], width) for i, plan in enumerate(plans))
     ordered, placed = zip(*cards, strict=True)
-    return Columns(width, ordered, tuple(nodes), tuple(subnodes), placed, tuple(matrices))
+    return Columns(width, cell, ordered, tuple(nodes), tuple(subnodes), placed, tuple(matrices))
 
 
 def _means(network: Network, level: int, subnodes: FloatArray) -> FloatArray:
@@ -241,7 +238,7 @@ def _cards(
     order = np.lexsort((target, source, np.round(wanted, 6)))
     n = len(order)
     roomy = sqrt(1.0 + max(0.0, (width - CARD_GAP) / (n * plan.pitch) - 1.0))
-    pitch = plan.pitch * min(1.35, roomy) if plan.rows == 1 else plan.pitch
+    pitch = plan.pitch * min(1.6, roomy) if plan.rows == 1 else plan.pitch
     half = CARD / 2
     placed = spread(wanted[order], pitch, half, width - half)
     return LayerPlan(plan.edges[order], plan.rows), placed

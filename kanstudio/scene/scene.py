@@ -18,14 +18,15 @@ from kanstudio.scene.labels import (
     shorten,
 )
 from kanstudio.scene.layout import (
+    ASPECT,
     BUS_PITCH,
     CARD,
     CARD_GAP,
     CELL_GAP,
     CELL_H,
-    CELL_W,
     MATRIX_FROM,
     MAX_BUS,
+    MAX_ROWS,
     MULT_R,
     NODE_R,
     SUBNODE_R,
@@ -99,7 +100,17 @@ def build_scene(
 
     Layers with at least matrix_from active edges become matrix blocks.
     """
-    return _Builder(_renamed(network, in_vars, out_vars), matrix_from).build()
+    named = _renamed(network, in_vars, out_vars)
+    best: _Builder | None = None
+    for max_rows in range(1, MAX_ROWS + 1):
+        # The first pass tells the height, by which the second chooses its width.
+        height = _Builder(named, place_columns(named, max_rows, 0.0, matrix_from)).height
+        plan = _Builder(named, place_columns(named, max_rows, height, matrix_from))
+        # A single row of cards reads best: more rows have to win a tenth of the size.
+        if best is None or plan.scale > 1.1 * best.scale:
+            best = plan
+    assert best is not None
+    return best.build()
 
 
 def _renamed(network: Network, in_vars: list[str] | None, out_vars: list[str] | None) -> Network:
@@ -124,12 +135,15 @@ class _Rows:
 class _Builder:
     """Adds rows to the columns and turns both into views."""
 
-    def __init__(self, network: Network, matrix_from: int) -> None:
+    def __init__(self, network: Network, columns: Columns) -> None:
         self.network = network
-        self.columns: Columns = place_columns(network, matrix_from)
-        self.gutter = max(120.0, 0.12 * self.columns.width)
-        self.width = self.gutter + self.columns.width + RIGHT_MARGIN
+        self.columns = columns
+        self.gutter = max(120.0, 0.12 * columns.width)
+        self.width = self.gutter + columns.width + RIGHT_MARGIN
+        self.text_scale = max(1.0, self.width / 1150)
         self.rows = self._place_rows()
+        self.height = self.rows[0].bottom
+        self.scale = min(ASPECT / self.width, 1 / self.height)
         self.names = [
             [node_name(network, level, index) for index in range(len(nodes))]
             for level, nodes in enumerate(network.levels)
@@ -139,8 +153,8 @@ class _Builder:
         edges = tuple(e for layer in range(self.network.depth) for e in self._edges(layer))
         return Scene(
             width=self.width,
-            height=self.rows[0].bottom,
-            text_scale=max(1.0, self.width / 1150),
+            height=self.height,
+            text_scale=self.text_scale,
             key=zlib.crc32(" ".join(edge.id for edge in edges).encode()),
             bands=tuple(self._band(level) for level in range(self.network.depth + 1)),
             nodes=tuple(n for level in range(self.network.depth + 1) for n in self._nodes(level)),
@@ -162,7 +176,7 @@ class _Builder:
             row = rows[level]
             row.top = y
             row.node = y + self._head(level) + MULT_R
-            row.bottom = row.node + 52.0
+            row.bottom = row.node + 20 + 32 * self.text_scale
             if level:
                 has_mult = any(node.is_mult for node in self.network.levels[level])
                 row.subnode = row.node + (44.0 if has_mult else 34.0)
@@ -175,7 +189,7 @@ class _Builder:
     def _head(self, level: int) -> float:
         """Room above a level's nodes: for the output's label or for the links that leave."""
         if level == self.network.depth:
-            return 40.0
+            return 12 + 28 * self.text_scale
         plan = self.columns.plans[level]
         if plan.is_matrix:
             return 18.0
@@ -304,8 +318,12 @@ class _Builder:
     ) -> tuple[tuple[float, float, float, float], tuple[float, ...]]:
         plan, upper = self.columns.plans[layer], self.rows[layer + 1]
         if plan.is_matrix:
-            x = self.gutter + float(self.columns.matrix_columns[layer][target]) - CELL_W / 2
-            return (x, upper.zone_top + source * (CELL_H + CELL_GAP), CELL_W, CELL_H), ()
+            x = (
+                self.gutter
+                + float(self.columns.matrix_columns[layer][target])
+                - self.columns.cell / 2
+            )
+            return (x, upper.zone_top + source * (CELL_H + CELL_GAP), self.columns.cell, CELL_H), ()
         centre = self.gutter + float(self.columns.cards[layer][place])
         y = upper.zone_top + (place % plan.rows) * (CARD + CARD_GAP)
         source_x = self.gutter + float(self.columns.nodes[layer][source])
@@ -323,8 +341,8 @@ class _Builder:
         for layer, plan in enumerate(self.columns.plans):
             if plan.is_matrix:
                 columns, row = self.columns.matrix_columns[layer], self.rows[layer + 1]
-                x = self.gutter + float(columns[0]) - CELL_W / 2
-                w = float(columns[-1] - columns[0]) + CELL_W
+                x = self.gutter + float(columns[0]) - self.columns.cell / 2
+                w = float(columns[-1] - columns[0]) + self.columns.cell
                 views.append(MatrixView(layer, x, row.zone_top, w, row.zone_bottom - row.zone_top))
         return views
 
@@ -332,7 +350,7 @@ class _Builder:
         if not self.columns.plans[layer].is_matrix:
             return []
         columns, row = self.columns.matrix_columns[layer], self.rows[layer + 1]
-        left = self.gutter + float(columns[0]) - CELL_W / 2
+        left = self.gutter + float(columns[0]) - self.columns.cell / 2
         owners = self.network.subnode_owner(layer + 1)
         wires = []
         for (node, _), x in zip(owners, columns, strict=True):

@@ -156,7 +156,7 @@ def _wires(scene: Scene, colours: Palette) -> Iterator[str]:
             )
         if wire.label:
             math = f'font-family="{MATH}" font-style="italic"'
-            yield _text(wire.x, wire.y + 4, wire.label, 12, colours.muted, anchor="end", more=math)
+            yield _text(wire.x, wire.y + 4, wire.label, 15, colours.muted, anchor="end", more=math)
 
 
 def _nodes(scene: Scene, colours: Palette) -> Iterator[str]:

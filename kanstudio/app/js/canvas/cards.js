@@ -33,7 +33,7 @@ function paintCard(ctx, s, i, emphasised = false) {
     ctx.globalAlpha = shown;
     ctx.fillStyle = palette.card;
     ctx.fillRect(x, y, w, h);
-    ctx.globalAlpha = shown * (emphasised ? 1 : style.link);
+    ctx.globalAlpha = shown * (emphasised ? 1 : 0.12 + 0.88 * style.link);
     ctx.fillStyle = style.colour;
     ctx.fillRect(x, y, w, h);
     return;

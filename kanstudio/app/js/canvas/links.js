@@ -64,18 +64,17 @@ function paintWires(ctx, s) {
   if (!world.wires.length) return;
   view.enter(ctx);
   ctx.strokeStyle = palette.wire;
-  ctx.lineWidth = Math.max(0.6, Math.min(1.1, view.k)) / view.k;
+  ctx.lineWidth = Math.max(0.4, Math.min(1.1, 1.2 * view.k)) / view.k;
   world.wirePaths.forEach((path) => ctx.stroke(path));
   view.leave(ctx);
-  const size = Math.min(13, 11 * view.k * world.text_scale);
-  if (size < 7) return;
-  ctx.font = `italic ${size + 2}px ${MATH}`;
+  if (view.k < 0.22) return;
+  ctx.font = `italic ${Math.min(Math.max(16 * view.k, 9), 18)}px ${MATH}`;
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
   ctx.fillStyle = palette.muted;
   for (const wire of world.wires) {
     if (!wire.label || !view.sees(wire.x - 60, wire.y - 9, wire.x, wire.y + 9)) continue;
-    ctx.fillText(wire.label, view.x(wire.x), view.y(wire.y), 44 * view.k);
+    ctx.fillText(wire.label, view.x(wire.x), view.y(wire.y), 50 * view.k);
   }
 }
 
@@ -156,7 +155,8 @@ function paintLabels(ctx, s) {
   ctx.fillStyle = palette.text;
   const size = Math.min(Math.max(20 * view.k * world.text_scale, 11), 30);
   for (const node of world.nodes) {
-    if (!node.label || !view.sees(node.x - 80, node.y - 40, node.x + 80, node.y + 40)) continue;
+    // Labels without room are left out, all of a level alike.
+    if (!node.label || node.room * view.k < 18 || !view.sees(node.x - 80, node.y - 40, node.x + 80, node.y + 40)) continue;
     const room = Math.max(node.room * view.k, 10);
     const text = fitText(ctx, node.label, size, 8, room, (px) => `italic ${px}px ${MATH}`);
     const away = node.r * view.k + 0.72 * size + 2;
