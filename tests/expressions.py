@@ -34,6 +34,7 @@ UNARY = (
     lambda a: 2 ** sympy.sin(a),
     lambda a: sympy.Max(a, sympy.sin(SYMBOLS[0])),
     lambda a: sympy.Min(a, SYMBOLS[1], 0.3),
+    lambda a: sympy.Piecewise((sympy.sqrt(a), a > 0), (SYMBOLS[2], True)),
 )
 CONSTANTS = (sympy.pi, sympy.Rational(-2, 3), sympy.Float(1.25), sympy.sqrt(2), sympy.Integer(-1))
 

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 import sympy
-from expressions import compiled_error, worst_error
+from expressions import compiled_error, error_at, worst_error
 
 from kanstudio import functions
-from kanstudio.compiler import compile_network
+from kanstudio.compiler import compile_network, sympy_function
 from kanstudio.errors import CompileError
 from kanstudio.network.forward import evaluate
 
@@ -126,12 +126,47 @@ def test_maximum_of_a_variable_and_a_constant_is_one_edge():
     assert network.n_edge == 1
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        sympy.atan2(y, x),
+        sympy.atan2(2 * y + 1, x * y),
+        sympy.atan2(x, 2),
+        sympy.Mod(x, 2) + sympy.Mod(y, -3),
+        sympy.Mod(2 * x + 5, y + 5),
+        sympy.Piecewise((x, x > 0), (-x, True)),
+        sympy.Piecewise((sympy.sqrt(x), x > 0), (1 / (x - y - 5), y > 0), (3, True)),
+        sympy.Piecewise((1, x < y), (2, x <= y), (3, True)),
+        sympy.Piecewise((1, x >= y), (sympy.log(y - x), True)) ** 2,
+        sympy.Piecewise((1, sympy.Eq(x, y)), (y, sympy.Ne(x, 1)), (7, True)),
+        sympy.Piecewise((1, sympy.And(x > 0, y > 0)), (2, sympy.Or(x > 1, y > 1)), (3, True)),
+        sympy.Piecewise((1, sympy.Not(sympy.Or(x > y, sympy.Eq(x, 0)))), (4, True)),
+        sympy.Piecewise((x * y, x > 1), (y, x > -1)),
+        sympy.Piecewise((x, sympy.ITE(x > 0, y > 1, y < 1)), (y, True)),
+    ],
+    ids=str,
+)
+def test_jumps_are_exact_also_where_they_jump(expression):
+    grid = np.arange(-2.0, 2.25, 0.5)
+    points = np.array([(a, b) for a in grid for b in grid])
+    expected = sympy_function([expression], ["x", "y"])(points)
+    assert np.isfinite(expected).mean() > 0.6
+    assert error_at(compile_network([expression], ["x", "y"]), expected, points) < EXACT
+
+
 @pytest.mark.parametrize("text", ["x", "2*x + 1", "x - x*pi", "-x", "x/3"])
 def test_affine_expressions_are_one_edge(text):
     expression = sympy.sympify(text)
     network = compile_network([expression], ["x"])
     assert (network.width, network.n_edge) == ([[1, 0], [1, 0]], 1)
     assert worst_error(network, [expression], ["x"]) < EXACT
+
+
+@pytest.mark.parametrize(
+    "text", ["Abs(exp(x))", "Abs(exp(sin(x*y)))", "conjugate(x) + im(y)*exp(y)"]
+)
+def test_variables_are_real(text):
+    assert compiled_error(text) < EXACT
 
 
 @pytest.mark.parametrize("value", [3, 2.5, sympy.pi, sympy.sqrt(2) / 7, sympy.Integer(0)])
@@ -220,9 +255,8 @@ def test_a_long_chain_and_a_long_sum_compile():
 @pytest.mark.parametrize(
     ("expression", "function"),
     [
-        (sympy.atan2(y, x), "atan2"),
-        (sympy.Mod(x, 2), "Mod"),
-        (sympy.Piecewise((x, x > 0), (0, True)), "Piecewise"),
+        (sympy.Piecewise((sympy.zeta(x), x > 0), (0, True)), "zeta"),
+        (sympy.LambertW(x), "LambertW"),
         (1 + sympy.sin(sympy.zeta(x)), "zeta"),
         (sympy.Function("mystery")(x), "mystery"),
         (sympy.besselj(2, x), "besselj"),

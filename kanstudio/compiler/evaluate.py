@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,13 @@ _Slot = _Step | _Column | float | bool
 
 
 def postorder(
-    expression: sympy.Basic, check: Callable[[sympy.Basic], None] | None = None
+    expression: sympy.Basic,
+    operands: Callable[[sympy.Basic], Sequence[sympy.Basic]] = attrgetter("args"),
 ) -> Iterator[sympy.Basic]:
     """Every distinct subexpression once, arguments before what contains them.
 
-    Iterative, and linear in the number of distinct subexpressions. ``check`` sees each
-    before its arguments, and may raise.
+    Iterative, and linear in the number of distinct subexpressions. ``operands`` gives the
+    arguments of an expression; it sees each before its arguments, and may raise.
     """
     seen: set[sympy.Basic] = set()
     stack: list[tuple[sympy.Basic, bool]] = [(expression, False)]
@@ -64,10 +66,8 @@ def postorder(
             yield node
         elif node not in seen:
             seen.add(node)
-            if check is not None:
-                check(node)
             stack.append((node, True))
-            stack.extend((argument, False) for argument in reversed(node.args))
+            stack.extend((argument, False) for argument in reversed(operands(node)))
 
 
 def function_name(node: sympy.Basic) -> str:

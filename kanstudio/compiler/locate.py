@@ -8,16 +8,7 @@ from collections.abc import Iterable
 from kanstudio.errors import CompileError
 
 # How a formula's text writes what sympy calls otherwise.
-_SPELLINGS = {
-    "Abs": ("abs",),
-    "Pow": ("^", "**"),
-    "ceiling": ("ceil", "ceiling", "lceil"),
-    "acos": ("acos", "arccos"),
-    "acosh": ("acosh", "arccosh"),
-    "asin": ("asin", "arcsin"),
-    "atan2": ("atan2", "arctan2"),
-    "log": ("log", "ln"),
-}
+_SPELLINGS = {"Pow": ("^", "**"), "log": ("log", "ln"), "Piecewise": ("where", "piecewise")}
 
 
 def located(error: CompileError, texts: Iterable[str]) -> CompileError:

@@ -40,6 +40,11 @@ def _arctanh(x: Any) -> Any:
     return np.where(np.abs(x) < 1, np.arctanh(x), np.nan)
 
 
+def _angle(y: Any, x: Any) -> Any:
+    """atan2, NaN at the origin; numpy's sign of zero means nothing here."""
+    return np.where((x == 0) & (y == 0), np.nan, np.arctan2(y + 0.0, x + 0.0))
+
+
 def _gamma(x: Any) -> Any:
     """Gamma, NaN at its poles."""
     return np.where((x <= 0) & (x == np.floor(x)), np.nan, scipy.special.gamma(x))
@@ -77,6 +82,10 @@ NUMPY_OPERATIONS: Mapping[type, Callable[..., Any]] = {
     sympy.Add: _sum,
     sympy.Mul: _product,
     sympy.Pow: _power,
+    # Values are real: sympy writes |exp(x)| as exp(re(x)) when it can't know.
+    sympy.re: lambda x: x,
+    sympy.im: lambda x: 0.0 * x,
+    sympy.conjugate: lambda x: x,
     sympy.exp: np.exp,
     sympy.log: _log,
     sympy.Abs: np.abs,
@@ -93,7 +102,7 @@ NUMPY_OPERATIONS: Mapping[type, Callable[..., Any]] = {
     sympy.acot: lambda x: np.where(x == 0, np.pi / 2, np.arctan(_reciprocal(x))),
     sympy.asec: lambda x: np.arccos(_reciprocal(x)),
     sympy.acsc: lambda x: np.arcsin(_reciprocal(x)),
-    sympy.atan2: np.arctan2,
+    sympy.atan2: _angle,
     sympy.sinh: np.sinh,
     sympy.cosh: np.cosh,
     sympy.tanh: np.tanh,
@@ -136,6 +145,7 @@ NUMPY_OPERATIONS: Mapping[type, Callable[..., Any]] = {
     sympy.And: lambda *x: functools.reduce(np.logical_and, x),
     sympy.Or: lambda *x: functools.reduce(np.logical_or, x),
     sympy.Not: np.logical_not,
+    sympy.ITE: np.where,
     sympy.Lt: np.less,
     sympy.Le: np.less_equal,
     sympy.Gt: np.greater,
@@ -150,6 +160,9 @@ TORCH_OPERATIONS: Mapping[type, Callable[..., Any]] = {
     sympy.Add: _sum,
     sympy.Mul: _product,
     sympy.Pow: torch.pow,
+    sympy.re: lambda x: x,
+    sympy.im: lambda x: 0.0 * x,
+    sympy.conjugate: lambda x: x,
     sympy.exp: torch.exp,
     sympy.log: torch.log,
     sympy.Abs: torch.abs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sympy
 
@@ -11,6 +11,7 @@ from kanstudio import functions
 from kanstudio.compiler import evaluate
 from kanstudio.compiler.normal import Affine, Apply, Variable, add, apply, constant, multiply
 from kanstudio.compiler.operations import NUMPY_OPERATIONS
+from kanstudio.compiler.rewrites import REWRITES
 from kanstudio.errors import CompileError, KanStudioError
 
 
@@ -21,8 +22,8 @@ def read(expression: sympy.Basic, variables: Sequence[str]) -> Affine:
     """
     columns = {name: index for index, name in enumerate(variables)}
     forms: dict[sympy.Basic, Affine] = {}
-    for node in evaluate.postorder(expression, _check):
-        forms[node] = _form(node, [forms[inner] for inner in node.args], columns)
+    for node in evaluate.postorder(expression, _operands):
+        forms[node] = _form(node, [forms[inner] for inner in _operands(node)], columns)
     return forms[expression]
 
 
@@ -31,9 +32,11 @@ def _form(node: sympy.Basic, arguments: list[Affine], columns: Mapping[str, int]
         if node.name not in columns:
             raise evaluate.unknown_symbol(node.name, list(columns))
         return Affine(1.0, Variable(columns[node.name]), 0.0)
+    if node in (sympy.true, sympy.false):
+        return constant(float(node is sympy.true))
     if not node.args:
         return constant(evaluate.number(node))
-    if all(argument.core is None for argument in arguments):
+    if all(argument.core is None for argument in arguments) and not _is_logical(node):
         value = evaluate.constant(node, [argument.bias for argument in arguments])
         if value is not None:
             return constant(value)
@@ -43,28 +46,35 @@ def _form(node: sympy.Basic, arguments: list[Affine], columns: Mapping[str, int]
 def _operation(node: sympy.Basic, arguments: list[Affine]) -> Affine:
     if isinstance(node, sympy.Pow):
         return _power(arguments[0], arguments[1], node)
-    if type(node) in _REWRITES:
-        return _REWRITES[type(node)](*arguments)
+    if type(node) in REWRITES:
+        return REWRITES[type(node)](*arguments)
     found = functions.match(node)
     if found is None:
         raise _no_function(node)
     return apply(found[0], arguments[node.args.index(found[1])])
 
 
-def _check(node: sympy.Basic) -> None:
-    """Refuse at once what has no network.
+def _operands(node: sympy.Basic) -> Sequence[sympy.Basic]:
+    """What is read before a node; refuses at once what has no network.
 
     A function of constants may be any that has a value, whether networks know it or not.
     """
     known = (
         not node.args
         or isinstance(node, sympy.Pow)
-        or type(node) in _REWRITES
+        or type(node) in REWRITES
         or functions.match(node) is not None
         or (type(node) in NUMPY_OPERATIONS and not node.free_symbols)
     )
     if not known:
         raise _no_function(node)
+    if isinstance(node, sympy.Piecewise):
+        return [part for pair in node.args for part in pair.args]
+    return node.args  # type: ignore[no-any-return]
+
+
+def _is_logical(node: sympy.Basic) -> bool:
+    return isinstance(node, sympy.Piecewise | sympy.logic.boolalg.Boolean)
 
 
 def _no_function(node: sympy.Basic) -> CompileError:
@@ -102,46 +112,3 @@ def _logarithm(argument: Affine) -> Affine:
     if isinstance(core, Apply) and core.function == "exp" and argument.bias == 0 < argument.scale:
         return add([(1.0, core.argument), (1.0, constant(math.log(argument.scale)))])
     return apply("log", argument)
-
-
-def _maximum(*arguments: Affine) -> Affine:
-    """``max(a, b) = a + relu(b - a)``; each argument twice at most, whatever their number."""
-    result, *others = sorted(arguments, key=lambda argument: argument.core is None)
-    for argument in others:
-        difference = add([(1.0, result), (-1.0, argument)])
-        result = add([(1.0, argument), (1.0, apply("relu", difference))])
-    return result
-
-
-def _minimum(*arguments: Affine) -> Affine:
-    return _negative(_maximum(*(_negative(argument) for argument in arguments)))
-
-
-def _negative(argument: Affine) -> Affine:
-    return add([(-1.0, argument)])
-
-
-def _of_reciprocal(function: str) -> Callable[[Affine], Affine]:
-    return lambda argument: apply(function, apply("1/x", argument))
-
-
-def _reciprocal_of(function: str) -> Callable[[Affine], Affine]:
-    return lambda argument: apply("1/x", apply(function, argument))
-
-
-_REWRITES: Mapping[type, Callable[..., Affine]] = {
-    sympy.Add: lambda *terms: add([(1.0, term) for term in terms]),
-    sympy.Mul: lambda *factors: multiply(factors),
-    sympy.Max: _maximum,
-    sympy.Min: _minimum,
-    sympy.sech: _reciprocal_of("cosh"),
-    sympy.csch: _reciprocal_of("sinh"),
-    sympy.coth: _reciprocal_of("tanh"),
-    sympy.asec: _of_reciprocal("arccos"),
-    sympy.acsc: _of_reciprocal("arcsin"),
-    sympy.acot: _of_reciprocal("arctan"),
-    sympy.acoth: _of_reciprocal("arctanh"),
-    sympy.asech: _of_reciprocal("arccosh"),
-    sympy.acsch: _of_reciprocal("arcsinh"),
-}
-"""Sums, products, and functions that are exact in terms of others, for real arguments."""
