@@ -1,7 +1,8 @@
 """From formulas to networks, exactly.
 
-sympy -> normal form (read.py, normal.py) -> level graph (tree.py, levels.py) -> Network
-(lower.py). evaluate.py is the independent reference; public.py makes the torch module.
+sympy -> normal form (read.py, rewrites.py, normal.py) -> level graph (tree.py, levels.py)
+-> Network (lower.py). evaluate.py and operations.py are the independent reference;
+public.py makes the torch module.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def compile_network(
 ) -> Network:
     """The network whose outputs are the expressions of the variables, in this order.
 
-    Exact up to rounding wherever an expression has a real value. Every variable becomes
+    Exact up to rounding wherever an expression has a real value, with one exception: a
+    power whose exponent varies is exp(exponent * log(base)), and needs a positive base.
+    Symbols are taken for real numbers, whatever sympy assumes. Every variable becomes
     an input, used or not; without variables there is one input, x. All fronts are
     symbolic; grid, degree and seed are those of the splines, which are off.
 
