@@ -65,7 +65,8 @@ class Server:
             cwd=self._cwd,
         )
         addresses: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, args=(addresses,), daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(addresses,), daemon=True)
+        self._reader.start()
         try:
             self.address = addresses.get(timeout=START_S)
             self._wait_for_answer()
@@ -108,14 +109,15 @@ class Server:
         return self._process.wait(timeout=30)
 
     def stop(self) -> None:
-        if not self.running:
-            return
         self._process.terminate()
         try:
             self._process.wait(timeout=15)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reader.join(timeout=15)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 @pytest.fixture(scope="session")

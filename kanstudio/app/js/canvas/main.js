@@ -8,7 +8,7 @@ const ease = (t) => 1 - (1 - t) ** 3;
 const calm = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export function render({ model, el }) {
-  const root = element("div", { class: "kan-canvas", role: "region", "aria-label": "Network", "data-testid": "kan-canvas" });
+  const root = element("div", { class: "kan-canvas", role: "group", "aria-label": "Drawing", "data-testid": "kan-canvas" });
   const canvases = ["lower", "cards", "upper"].map((name) => element("canvas", { class: name, "aria-hidden": "true" }));
   const [lower, cards, upper] = canvases.map((canvas) => canvas.getContext("2d"));
   const layer = element("div", { class: "hits" });
