@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import ceil
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -23,9 +24,9 @@ def clean(text: str) -> str:
     return escape(_NOT_XML.sub("�", text), {'"': "&quot;"})
 
 
-def size_of(scene: Scene) -> tuple[float, float]:
+def size_of(scene: Scene) -> tuple[int, int]:
     """Width and height of the picture in pixels at scale 1."""
-    return scene.width + 2 * MARGIN, scene.height + 2 * MARGIN + _head(scene)
+    return ceil(scene.width + 2 * MARGIN), ceil(scene.height + 2 * MARGIN + _head(scene))
 
 
 def draw_svg(scene: Scene, frame: Frame, *, theme: str = "light", title: str | None = None) -> str:
@@ -34,8 +35,8 @@ def draw_svg(scene: Scene, frame: Frame, *, theme: str = "light", title: str | N
     width, height = size_of(scene)
     head = _head(scene)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="{-MARGIN:g} {-MARGIN - head:g} {width:g} {height:g}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="{-MARGIN:g} {-MARGIN - head:g} {width} {height}" role="img" '
         f'aria-label="{clean(title or "Network")}" style="max-width:100%;height:auto">',
         f'<rect x="{-MARGIN:g}" y="{-MARGIN - head:g}" width="100%" height="100%" '
         f'fill="{colours.ground}"/>',
