@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 import sympy as sp
-import torch
-from torch import Tensor
+from torch import Tensor, dtype
 
 from kanstudio.functions.domain import ALL, BoolMap, Domain, Limits, TensorMap
 
@@ -47,7 +46,7 @@ class Function:
     aliases: tuple[str, ...] = ()
     exponent: Exponent | None = None
     inside_map: BoolMap | None = field(default=None, repr=False)
-    limits: Callable[[torch.dtype], Limits] | None = field(default=None, repr=False)
+    limits: Callable[[dtype], Limits] | None = field(default=None, repr=False)
 
     def inside(self, x: Tensor) -> Tensor:
         """A bool tensor of x's shape: is the value there the function's true value?"""
