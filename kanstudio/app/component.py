@@ -110,7 +110,7 @@ class Part(JSComponent):
         self._sent: dict[str, Any] = {}
         super().__init__(**{"sizing_mode": "stretch_both", **params})
 
-    def show(self, **values: Any) -> None:
+    def put(self, **values: Any) -> None:
         """Change some values of the state; nothing is sent if all are the same."""
         new = {**self._sent, **values}
         if new != self._sent:

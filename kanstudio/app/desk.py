@@ -6,27 +6,32 @@ finite, or because the document is edited) what it learned becomes one history e
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Any, Literal
+
+import numpy as np
 
 from kanstudio.app.present import root_mean_square
-from kanstudio.app.session import Session
+from kanstudio.app.session import LIVE_SAMPLES, Session
 from kanstudio.editor.commands import ApplyTraining
 from kanstudio.editor.document import Document, LossRecord
 from kanstudio.errors import KanStudioError, TrainingError
 from kanstudio.network.forward import evaluate
-from kanstudio.network.network import Network
-from kanstudio.training.data import Dataset
-from kanstudio.training.run import Progress, available_devices
+from kanstudio.network.measure import Measurement, measure
+from kanstudio.network.network import FloatArray, Network
+from kanstudio.training.run import available_devices
+from kanstudio.training.runner import RunHandle, Runner, RunStatus
 from kanstudio.training.settings import TrainingSettings
 
 State = Literal["idle", "training", "paused", "error"]
 RUN_EVERY_S = 0.1
 """Losses, chart and inspector follow a run this often; the canvas follows every tick."""
-ERROR_EVERY_S = 0.3
+OBSERVED_SAMPLES = 1_000
+"""Test samples on which a moving network is held against the formula."""
 _SETTINGS = {item.name for item in fields(TrainingSettings)}
 _WHOLE = {"steps", "batch", "seed", "grid_update_num", "stop_grid_update_step"}
 
@@ -40,46 +45,34 @@ class Losses:
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a run came to since it was last asked."""
+class Observed:
+    """What a worker says about a snapshot, so that the server need not compute it."""
 
-    progress: tuple[Progress, ...]
-    network: Network | None
-    state: Literal["running", "finished", "error"]
-    message: str = ""
+    measurement: Measurement
+    max_error: float | None
 
 
-class Run(Protocol):
-    """One run in a worker."""
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def step(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-    def poll(self) -> Report: ...
-
-    def close(self) -> None: ...
-
-
-Start = Callable[[Network, Dataset, TrainingSettings, bool], Run]
-"""Starts a run, paused or not. Raises TrainingError."""
+def observe(
+    network: Network, samples: FloatArray, test_x: FloatArray, expected: FloatArray | None
+) -> Observed:
+    """Measure a snapshot; runs in the worker. expected: the formula on test_x, if there is one."""
+    error = None
+    if expected is not None:
+        difference = np.abs(evaluate(network, test_x) - expected)[np.isfinite(expected)]
+        error = float(difference.max()) if difference.size else None
+    return Observed(measure(network, samples), error)
 
 
 class Desk:
     """Starts, pauses and ends the runs of one session."""
 
-    def __init__(self, session: Session, start: Start) -> None:
+    def __init__(self, session: Session, runner: Callable[[], Runner]) -> None:
         self._session = session
-        self._start = start
-        self._run: Run | None = None
-        self._began_at = 0
+        self._runner = runner
+        self._run: RunHandle | None = None
         self._records: list[LossRecord] = []
         self._past: tuple[Document, Losses] | None = None
-        self._told_at = self._error_at = 0.0
+        self._told_at = 0.0
         self._clock = (0.0, 0)
         self._live_error: float | None = None
         self.settings = TrainingSettings(steps=200, learning_rate=None)
@@ -140,7 +133,7 @@ class Desk:
             value = -1
         if name in _WHOLE and isinstance(value, float) and value == int(value):
             value = int(value)
-        changes = {name: value}
+        changes: dict[str, Any] = {name: value}
         if name == "optimizer":
             # Each optimiser has its own sensible rate.
             changes["learning_rate"] = None
@@ -207,28 +200,27 @@ class Desk:
         run = self._run
         if run is None:
             return
-        report = run.poll()
-        self._take(report)
+        status = run.poll()
+        self._take(status)
         now = time.monotonic()
-        if report.state in ("finished", "error"):
-            self._finish(report)
+        if status.state in ("finished", "error"):
+            self._finish(status)
         elif now - self._told_at >= RUN_EVERY_S:
             self._told_at = now
             self._measure_rate(now)
             self._session.tell("run")
 
-    def _take(self, report: Report) -> None:
+    def _take(self, status: RunStatus) -> None:
         self._records += [
-            LossRecord(p.step, p.train_loss, p.test_loss) for p in report.progress if not p.message
+            LossRecord(p.step, p.train_loss, p.test_loss)
+            for p in status.progress
+            if math.isfinite(p.train_loss) and math.isfinite(p.test_loss)
         ]
-        if report.network is None:
+        if status.network is None:
             return
-        self._session.live = report.network
-        now = time.monotonic()
-        if now - self._error_at >= ERROR_EVERY_S or self.state == "paused":
-            self._error_at = now
-            self._live_error = self._session.document.error_of(report.network)
-        self._session.tell("network")
+        observed = status.observed if isinstance(status.observed, Observed) else None
+        self._live_error = observed.max_error if observed else None
+        self._session.follow(status.network, observed.measurement if observed else None)
 
     def _measure_rate(self, now: float) -> None:
         then, step = self._clock
@@ -239,9 +231,17 @@ class Desk:
 
     def _begin(self, state: State) -> None:
         session = self._session
+        document = session.document
+        test_x = document.dataset.test_x[:OBSERVED_SAMPLES]
+        expected = document.function(test_x) if document.function else None
         try:
-            self._run = self._start(
-                session.document.network, session.document.dataset, self.settings, state == "paused"
+            self._run = self._runner().start(
+                document.network,
+                document.dataset,
+                self.settings,
+                paused=state == "paused",
+                observer=observe,
+                arguments=(document.dataset.train_x[:LIVE_SAMPLES], test_x, expected),
             )
         except KanStudioError as error:
             self.message = str(error)
@@ -261,14 +261,14 @@ class Desk:
         self._clock = time.monotonic(), self.run_step
         self._session.tell("run", "settings")
 
-    def _finish(self, report: Report) -> None:
-        failed = report.state == "error"
+    def _finish(self, status: RunStatus) -> None:
+        failed = status.state == "error"
         n_steps = self.run_step
         self._close_run()
-        self.message = report.message
+        self.message = status.message
         self._set_state("error" if failed else "idle")
         if failed:
-            self._session.say(report.message, "error")
+            self._session.say(status.message, "error")
         else:
             losses = self.losses
             self._session.say(

@@ -6,16 +6,13 @@ import json
 import keyword
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import sympy
 from sympy.printing.numpy import NumPyPrinter
 
 from kanstudio.app.session import Session
 from kanstudio.errors import FileError
-
-if TYPE_CHECKING:
-    from kanstudio.scene.plot import Picture
+from kanstudio.scene.plot import Plot, plot_network
 
 KINDS = ("svg", "png", "python", "json")
 _METRIC = {"front": "forward_n", "forward": "forward_n", "attribution": "backward"}
@@ -35,9 +32,7 @@ def export(session: Session, kind: str) -> tuple[str, str, bytes]:
     raise FileError(f"cannot export {kind!r}: choose one of {', '.join(KINDS)}")
 
 
-def _picture(session: Session) -> Picture:
-    from kanstudio.scene.plot import plot_network
-
+def _picture(session: Session) -> Plot:
     colour = session.colour
     return plot_network(
         session.network,

@@ -96,8 +96,8 @@ class LossChart:
         """Replace the curves; losses of 0 or less have no place on a log axis."""
         chosen = thinned(len(step), MAX_POINTS)
         columns = {"step": np.asarray(step, dtype=float)[chosen]}
-        for name, values in (("train", train), ("test", test)):
-            array = np.asarray(values, dtype=float)[chosen]
+        for name, losses in (("train", train), ("test", test)):
+            array = np.asarray(losses, dtype=float)[chosen]
             columns[name] = np.where(array > 0, array, np.nan)
         if self._empty and not len(chosen):
             return

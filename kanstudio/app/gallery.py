@@ -29,7 +29,8 @@ GALLERY = (
     Example("doppler", "physics", "Relativistic Doppler", "omega_0*(1 + v/c)/sqrt(1 - v^2/c^2)",
             ("omega_0", "v", "c"), ((1.0, 5.0), (1.0, 2.0), (3.0, 20.0))),
     Example("product", "algebra", "A product", "x*y"),
-    Example("gauss", "statistics", "Normal density", "exp(-(x - mu)^2/(2*sigma^2))/(sqrt(2*pi)*sigma)",
+    Example("gauss", "statistics", "Normal density",
+            "exp(-(x - mu)^2/(2*sigma^2))/(sqrt(2*pi)*sigma)",
             ("x", "mu", "sigma"), ((-2.0, 2.0), (-1.0, 1.0), (0.5, 2.0))),
     Example("pendulum", "physics", "Pendulum period", "2*pi*sqrt(L/g)*(1 + sin(theta/2)^2/4)",
             ("L", "g", "theta"), ((0.2, 3.0), (1.6, 25.0), (0.0, 2.0))),
@@ -50,7 +51,9 @@ def written(formula: str) -> str:
 def examples() -> tuple[tuple[str, tuple[Example, ...]], ...]:
     """(title, examples) of every group."""
     feynman = tuple(
-        Example(f"feynman-{p.number}", f"{p.number}", p.name, written(p.formula), p.inputs, p.ranges)
+        Example(
+            f"feynman-{p.number}", f"{p.number}", p.name, written(p.formula), p.inputs, p.ranges
+        )
         for p in feynman_problems()
     )
     return (("Gallery", GALLERY), (f"Feynman lectures, {len(feynman)} problems", feynman))

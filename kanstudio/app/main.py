@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import panel as pn
 
-from kanstudio.app.local_run import LocalRun
 from kanstudio.app.page import create_page
+from kanstudio.training.runner import shared_runner
 
 pn.extension("mathjax")
-create_page(LocalRun).servable()
+# Started early: the first Train need not wait for a process.
+shared_runner()
+create_page(shared_runner).servable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ from panel.template import Template
 from panel.viewable import Child
 
 from kanstudio.app.component import Part, asset, script
-from kanstudio.app.desk import Desk, Start
+from kanstudio.app.desk import Desk
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.app.views.datacard import DataCard
 from kanstudio.app.views.dock import Dock
@@ -21,6 +22,7 @@ from kanstudio.app.views.network import NetworkView
 from kanstudio.app.views.sidebar import Sidebar
 from kanstudio.app.views.status import StatusLine
 from kanstudio.app.views.topbar import TopBar
+from kanstudio.training.runner import Runner
 
 TICK_MS = 50
 
@@ -52,15 +54,21 @@ class Shell(Part):
     status = Child()
 
     _esm = script("shell.js")
-    _stylesheets: ClassVar[list[str]] = [asset("tokens.css"), asset("style.css"), asset("frame.css")]
+    _stylesheets: ClassVar[list[str]] = [
+        asset("tokens.css"),
+        asset("style.css"),
+        asset("frame.css"),
+    ]
 
 
 class Studio:
     """One session with its parts; ``shell`` is what is shown."""
 
-    def __init__(self, start: Start, session: Session | None = None, *, page: bool = True) -> None:
+    def __init__(
+        self, runner: Callable[[], Runner], session: Session | None = None, *, page: bool = True
+    ) -> None:
         self.session = session or Session()
-        self.desk = Desk(self.session, start)
+        self.desk = Desk(self.session, runner)
         self._data = DataCard(self.session)
         self._network = NetworkView(self.session)
         self.shell = Shell(
@@ -82,14 +90,18 @@ class Studio:
             "space": lambda _: self.desk.toggle(),
             "escape": lambda _: self.session.select(Selection()),
         }
-        self.shell.show(page=page)
+        self.shell.put(page=page)
         self.session.listen(self._update)
 
     def _update(self, topics: frozenset[Topic]) -> None:
         if "notice" in topics:
-            self.shell.show(notice=asdict(self.session.notice))
+            self.shell.put(notice=asdict(self.session.notice))
         if "theme" in topics:
-            self.shell.show(theme=self.session.theme)
+            self.shell.put(theme=self.session.theme)
+
+    def view(self, height: int) -> pn.Column:
+        """The Studio as a block of a fixed height, for a notebook."""
+        return pn.Column(self.shell, height=height, sizing_mode="stretch_width")
 
     def tick(self) -> None:
         """Follow the run; called every TICK_MS milliseconds."""
@@ -111,9 +123,9 @@ class Studio:
         self._data.open(kind, x, y)
 
 
-def create_page(start: Start) -> Any:
+def create_page(runner: Callable[[], Runner]) -> Any:
     """A page for one visitor; call it while the visitor's document is current."""
-    studio = Studio(start)
+    studio = Studio(runner)
     callback = pn.state.add_periodic_callback(studio.tick, period=TICK_MS)
 
     def gone(_: object) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from kanstudio.editor.document import read_formula
 from kanstudio.errors import CompileError, FormulaError, KanStudioError
-from kanstudio.formula import Formula
+from kanstudio.formula import Formula, latex_of_name
 
 MAX_LATEX = 4_000
 """A longer reading helps nobody and would take the browser long to typeset."""
@@ -53,7 +53,7 @@ def read(text: str, inputs: tuple[str, ...] | None = None) -> Check:
 def latex(parsed: Formula) -> str:
     """All outputs as one line of LaTeX; empty if it would be too long to read."""
     lines = [
-        f"{output.name} = {output.latex}" if output.name else output.latex
+        f"{latex_of_name(output.name)} = {output.latex}" if output.name else output.latex
         for output in parsed.outputs
     ]
     joined = r",\quad ".join(lines)
@@ -63,9 +63,7 @@ def latex(parsed: Formula) -> str:
 def mistake(error: KanStudioError, text: str) -> Mistake:
     """The place that an error names; the whole text where it names none."""
     if isinstance(error, FormulaError) and error.text:
-        return Mistake(
-            error.message, error.start, error.end, error.line, error.column, error.hint
-        )
+        return Mistake(error.message, error.start, error.end, error.line, error.column, error.hint)
     start, end = 0, len(text)
     function = getattr(error, "function", "")
     if isinstance(error, CompileError) and isinstance(function, str) and function:

@@ -224,6 +224,12 @@ class Session:
         self.history = self.history.do(command)
         self._moved(before)
 
+    def follow(self, network: Network, measurement: Measurement | None) -> None:
+        """Show where a run has got to."""
+        self.live = network
+        self._measured = None if measurement is None else (network, measurement)
+        self.tell("network")
+
     def undo(self) -> None:
         self.jump(self.history.position - 1)
 

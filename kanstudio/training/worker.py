@@ -251,4 +251,7 @@ def main(role: str, descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    # Under its own name: the server cannot find the classes of a worker's __main__.
+    from kanstudio.training import worker
+
+    worker.main(sys.argv[1], int(sys.argv[2]))

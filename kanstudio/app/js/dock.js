@@ -54,7 +54,8 @@ export function render({ model }) {
   const affine = setting("affine_trainable", h("input", { type: "checkbox" }));
   const check = (label, input) => h("label", { class: "check" }, input, label);
 
-  const more = button("", {}, icon("tune", 14), "More settings");
+  const more = button("", {}, icon("tune", 14), "More");
+  more.setAttribute("aria-label", "More settings");
   const moreBox = h("div", { class: "popover more", role: "dialog", "aria-label": "More settings" },
     h("h2", {}, "Regularisation"), h("div", { class: "grid2" }, ...numbers(MORE.slice(0, 4)),
       h("div", { class: "span2" }, field("Scores", metric))),
@@ -101,6 +102,7 @@ export function render({ model }) {
     error.hidden = !run.error;
     setText(error, run.error || "");
     empty.hidden = run.hasCurve;
+    chart.classList.toggle("bare", !run.hasCurve);
     setText(empty, run.hint || "");
     const values = state.settings || {};
     const choices = state.choices || {};
@@ -123,6 +125,6 @@ export function render({ model }) {
     h("div", { class: "lower" }, chart,
       h("div", { class: "settings" }, h("div", { class: "grid2" }, field("Device", device),
         field("Optimizer", optimizer), ...fields),
-      h("div", { class: "duo" }, more, data), error)),
-    moreBox, model.get_child("datacard"));
+      h("div", { class: "pair-row" }, more, data), error)),
+    moreBox, h("div", { class: "cards" }, model.get_child("datacard")));
 }

@@ -154,14 +154,14 @@ function menu(trigger, content, settings) {
 
 // Typeset with the TeX engine that Bokeh brings along; glyphs are SVG paths, so no fonts load.
 // The text comes from the formula printer, never from what a person typed.
-async function typeset(node, latex) {
+async function typeset(node, latex, display = false) {
   if (node.dataset.latex === latex) return;
   node.dataset.latex = latex;
   if (!latex) { node.replaceChildren(); return; }
   try {
     const { default_provider: engine } = window.Bokeh.require("@bokehjs/models/text/providers");
     if (!engine.MathJax) await engine.fetch();
-    const drawing = engine.MathJax.tex2svg(latex, { display: false });
+    const drawing = engine.MathJax.tex2svg(latex, { display });
     if (node.dataset.latex === latex) node.replaceChildren(drawing);
   } catch (error) {
     if (node.dataset.latex === latex) setText(node, latex);

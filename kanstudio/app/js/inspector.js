@@ -33,7 +33,7 @@ export function render({ model }) {
       const parts = [section.title ? h("h3", {}, section.title) : null];
       if (section.latex) {
         const math = h("div", { class: "math" });
-        typeset(math, section.latex).then(() => {
+        typeset(math, section.latex, true).then(() => {
           // Long formulas shrink to half before they scroll.
           const wide = math.scrollWidth / Math.max(1, math.clientWidth - 1);
           if (wide > 1) math.style.fontSize = `${Math.max(0.55, 0.98 / wide)}em`;

@@ -50,7 +50,7 @@ export function render({ model, el }) {
     if (state.count === opened) return;
     opened = state.count;
     requestAnimationFrame(() => {
-      const frame = el.getRootNode().host.parentElement.getBoundingClientRect();
+      const frame = el.getRootNode().host.closest(".place").getBoundingClientRect();
       const at = state.at || { x: 24, y: 24 };
       const rect = { left: frame.left + at.x, right: frame.left + at.x,
         top: frame.top + at.y, bottom: frame.top + at.y };

@@ -43,16 +43,16 @@ class DataCard(Part):
         self.actions = {"draw": self._draw, "piece": self._piece, "table": self._use}
         session.listen(self._update)
         self._update(frozenset({"document"}))
-        self.show(limit=MAX_UPLOAD)
+        self.put(limit=MAX_UPLOAD)
 
     def open(self, kind: str, x: float | None, y: float | None) -> None:
         self._opened += 1
         where = {"x": 360.0 if x is None else x, "y": 10_000.0 if y is None else y}
-        self.show(open={"count": self._opened, "kind": kind, **where}, error="")
+        self.put(open={"count": self._opened, "kind": kind, **where}, error="")
 
     def _close(self) -> None:
         self._closed += 1
-        self.show(closed=str(self._closed), error="")
+        self.put(closed=str(self._closed), error="")
 
     def _update(self, topics: frozenset[Topic]) -> None:
         if "document" not in topics:
@@ -61,7 +61,7 @@ class DataCard(Part):
         names, source = document.network.input_names, document.source
         spec = source or FormulaData(())
         ranges = spec.ranges if len(spec.ranges) == len(names) else ((-1.0, 1.0),) * len(names)
-        self.show(
+        self.put(
             hasFormula=document.formula is not None,
             ranges=[[name, low, high] for name, (low, high) in zip(names, ranges, strict=True)],
             spec={
@@ -78,7 +78,7 @@ class DataCard(Part):
         try:
             self._do(SetData(self._spec(message)))
         except KanStudioError as error:
-            self.show(error=str(error))
+            self.put(error=str(error))
 
     def _spec(self, message: Message) -> FormulaData:
         ranges = []
@@ -125,14 +125,14 @@ class DataCard(Part):
         try:
             table = read_table(bytes(upload.content), upload.name)
         except KanStudioError as error:
-            self.show(error=str(error), table=None)
+            self.put(error=str(error), table=None)
             self._table = None
             return
         self._table = table
         about = f"{table.filename}: {table.n_rows:,} rows, {len(table.names)} columns of numbers"
         if table.skipped:
             about += f"; not numbers: {', '.join(table.skipped[:6])}"
-        self.show(error="", table={"about": about, "columns": list(table.names)})
+        self.put(error="", table={"about": about, "columns": list(table.names)})
 
     def _use(self, message: Message) -> None:
         if self._table is None:
@@ -140,17 +140,19 @@ class DataCard(Part):
         fraction, seed = message.number("test_fraction"), message.whole("seed")
         try:
             if fraction is None or seed is None:
-                raise DataError("Share for testing is a number between 0 and 1, the seed a whole one")
+                raise DataError(
+                    "The share for testing is a number, the seed a whole one"
+                )
             dataset = table_dataset(
                 self._table, message.texts("inputs"), message.texts("outputs"), fraction, seed
             )
             self._do(UseTable(self._table.filename, dataset))
         except KanStudioError as error:
-            self.show(error=str(error))
+            self.put(error=str(error))
 
     def _do(self, command: SetData | UseTable) -> None:
         error = self._session.do(command)
         if error is None:
             self._close()
         else:
-            self.show(error=str(error))
+            self.put(error=str(error))

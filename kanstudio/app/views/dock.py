@@ -56,7 +56,7 @@ class Dock(Part):
                 message.number("y"),
             ),
         }
-        self.show(
+        self.put(
             choices={
                 "device": list(desk.devices),
                 "optimizer": [["Adam", "Adam"], ["LBFGS", "L-BFGS"]],
@@ -79,8 +79,8 @@ class Dock(Part):
     def _show_settings(self) -> None:
         document, settings = self._session.document, self._desk.settings
         data = document.dataset
-        name = document.table_name or "From the formula"
-        self.show(
+        name = document.table_name or "Formula"
+        self.put(
             settings={
                 "device": settings.device,
                 "optimizer": settings.optimizer,
@@ -112,7 +112,7 @@ class Dock(Part):
         if shape != self._shown:
             self._shown = shape
             self._chart.show(steps, train, test)
-        self.show(
+        self.put(
             run={
                 "state": desk.state,
                 "canTrain": desk.state != "training",

@@ -97,7 +97,7 @@ class Inspector(Part):
                 ],
             },
         ]
-        self.show(
+        self.put(
             title=f"Edge · layer {edge.layer}",
             subtitle=f"{node_name(network, edge.layer, edge.source)} → {to}"
             + (f", factor {port + 1}" if owner.is_mult else ""),
@@ -144,7 +144,7 @@ class Inspector(Part):
                 ],
             },
         ]
-        self.show(
+        self.put(
             title=f"Node · {level_title(network, level).lower()}",
             subtitle=node_name(network, level, index),
             selected=True,
@@ -187,4 +187,4 @@ class Inspector(Part):
             },
             {"text": "Click an edge or a node to inspect it, a level to add to it."},
         ]
-        self.show(title="Model", subtitle="", selected=False, curve=False, sections=sections)
+        self.put(title="Model", subtitle="", selected=False, curve=False, sections=sections)

@@ -32,7 +32,7 @@ class LevelMenu(Part):
         card, network = self._session.level_card, self._session.network
         level = min(card.level, network.depth)
         hidden = 1 <= level < network.depth
-        self.show(
+        self.put(
             level=level,
             open=card.open,
             count=card.count,

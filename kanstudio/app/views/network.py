@@ -69,7 +69,7 @@ class NetworkView:
             return
         self._stale = False
         self._sent_at = time.monotonic()
-        self.canvas.show(scene, frame)
+        self.canvas.draw(scene, frame)
 
     def _select(self) -> None:
         chosen = self._session.selection
@@ -86,9 +86,10 @@ class NetworkView:
             session.open_level(click.target, (click.x, click.y))
         elif click.kind == "none":
             session.select(Selection())
+        elif click.kind == "edge":
+            session.select(Selection("edge", str(click.target)))
         else:
-            kind = "edge" if click.kind == "edge" else "node"
-            session.select(Selection(kind, str(click.target)))
+            session.select(Selection("node", str(click.target)))
 
 
 def same_shape(a: Network, b: Network) -> bool:

@@ -42,15 +42,15 @@ class Sidebar(Part):
     def _update(self, topics: frozenset[Topic]) -> None:
         session = self._session
         if "colour" in topics:
-            self.show(colour={"metric": session.colour.metric, "beta": session.colour.beta})
+            self.put(colour={"metric": session.colour.metric, "beta": session.colour.beta})
         if topics & {"document", "run"}:
-            self.show(steps=steps(session.history))
+            self.put(steps=steps(session.history))
         if "document" not in topics:
             return
         now = session.document.perturbation
         if now.mode != "off":
             self._draft = now
-        self.show(
+        self.put(
             perturb={
                 "mode": now.mode,
                 "magnitude": self._draft.magnitude,

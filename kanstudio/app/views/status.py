@@ -31,7 +31,7 @@ class StatusLine(Part):
         network, losses = session.network, desk.losses
         structure = facts_of_structure(network)
         n_edges = sum(structure[f"edges-{front}"] for front in ("symbolic", "spline", "both"))
-        self.show(
+        self.put(
             data={
                 "state": desk.state,
                 "version": session.version,

@@ -8,6 +8,7 @@ from typing import Any
 from kanstudio.app.component import Message, Part, script
 from kanstudio.app.export import KINDS, export
 from kanstudio.app.gallery import examples, find_example
+from kanstudio.app.inline import one_line
 from kanstudio.app.parts import Page
 from kanstudio.app.session import Session, Topic
 
@@ -40,12 +41,12 @@ class TopBar(Part):
             return
         session = self._session
         check = session.check
-        self.show(
+        self.put(
             text=session.document.text,
             textCount=session.text_count,
             check={
                 "text": check.text,
-                "latex": check.latex,
+                "latex": one_line(check.latex),
                 "notes": list(check.notes),
                 "error": asdict(check.error) if check.error else None,
             },
