@@ -287,6 +287,8 @@ class Runner:
             if self._nursery is not None:
                 self._nursery.close()
         for process in self._processes:
+            # Workers leave by themselves; the nursery may still be importing.
+            process.terminate()
             try:
                 process.wait(CLOSE_S)
             except subprocess.TimeoutExpired:

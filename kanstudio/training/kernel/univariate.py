@@ -75,7 +75,7 @@ def encode(name: str) -> Any:
         if function.domain.hole:
             record["hole"] = limits.hole_width
         record["guarded"] = 1
-    return record
+    return record[()]
 
 
 def _encode_power(record: Any, function: Function) -> None:

@@ -1,0 +1,136 @@
+"""The compiled kernel gives the numbers of the torch path."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from strategies import fill
+
+from kanstudio import functions
+from kanstudio.network.build import empty_network
+from kanstudio.network.network import Network
+from kanstudio.training import Dataset, TrainingSettings
+from kanstudio.training.kernel import KernelObjective, supports
+from kanstudio.training.kernel.univariate import CODES, apply, encode, has_code
+from kanstudio.training.objective import TorchObjective
+from kanstudio.training.packing import packing
+
+OTHER_POWERS = ("x^(1/3)", "x^2.7182", "1/x^(5/2)", "x^7", "1/x^7", "x^2.5", "1/x^0.3")
+NAMES = tuple(n for n in functions.names() if n != "0" and has_code(n)) + OTHER_POWERS
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[Network, Dataset, bool]:
+    """A network with any functions, degrees, grids and masks, and samples for it."""
+    width, arities = [[draw(st.integers(1, 3)), 0]], [[]]
+    for _ in range(draw(st.integers(1, 3))):
+        n_mult = draw(st.integers(0, 2))
+        width.append([draw(st.integers(0 if n_mult else 1, 2)), n_mult])
+        arities.append([draw(st.integers(2, 4)) for _ in range(n_mult)])
+    seed = draw(st.integers(0, 2**31))
+    grid, degree = draw(st.sampled_from([1, 3, 5, 40])), draw(st.integers(0, 3))
+    network = empty_network(width, arities, grid=grid, degree=degree, seed=seed)
+    names = draw(st.sampled_from([("0", "x", "sin"), NAMES]))
+    network = fill(network, names, seed)
+    rng = np.random.default_rng(seed)
+    n = draw(st.sampled_from([1, 7, 128, 200]))
+    d, o = len(width[0]) and width[0][0], sum(width[-1])
+    x, y = rng.uniform(-1.3, 1.3, (n + 20, d)), rng.normal(size=(n + 20, o))
+    if draw(st.booleans()):
+        network = repeat_knots(network, rng)
+    return network, Dataset(x[:n], y[:n], x[n:], y[n:]), draw(st.booleans())
+
+
+def repeat_knots(network: Network, rng: np.random.Generator) -> Network:
+    """Knots that are not equidistant, some of them double."""
+    layers = []
+    for layer in network.layers:
+        knots = np.sort(layer.knots + rng.uniform(-0.1, 0.1, layer.knots.shape), axis=1)
+        knots[:, 2] = knots[:, 1]
+        layers.append(layer.with_arrays(knots=knots))
+    return network.with_layers(tuple(layers))
+
+
+def assert_same(found: float | np.ndarray, expected: float | np.ndarray) -> None:
+    assert np.abs(np.subtract(found, expected)).max(initial=0) <= 1e-10 * (
+        1 + np.abs(expected).max(initial=0)
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases())
+def test_loss_and_gradient_are_those_of_autograd(case):
+    network, data, affine = case
+    chosen = TrainingSettings(affine_trainable=affine)
+    params = packing(network, affine_trainable=affine).pack(network)
+    kernel, oracle = (make(network, data, chosen) for make in (KernelObjective, TorchObjective))
+    rows = np.random.default_rng(0).choice(data.n_train, (data.n_train + 1) // 2, replace=False)
+    with np.errstate(all="ignore"):
+        for chosen_rows in (None, rows):
+            found, expected = (o.evaluate(params, chosen_rows) for o in (kernel, oracle))
+            # Beyond, rounding errors grow by as much as the derivatives do.
+            if np.abs(expected.gradient).max(initial=0) < 1e6:
+                assert_same(found.mse, expected.mse)
+                assert_same(found.gradient, expected.gradient)
+                assert_same(kernel.test_mse(params), oracle.test_mse(params))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=25, deadline=None)
+@given(x=st.lists(st.floats(-50, 50), min_size=1, max_size=8))
+@example(x=[0.0, 1.0, -1.0, 1e-300, -1e-300, 1e300, -1e300, 0.005, 40.0, -40.5, 710.0])
+@example(x=[float(np.nextafter(1, 0)), float(np.nextafter(1, 2)), 1e-160, -1e-160])
+def test_every_function_has_the_value_and_slope_of_the_table(name, x):
+    found = _apply(name, np.array(x))
+    points = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    values = functions.get(name).torch(points)
+    slopes = torch.zeros_like(points)
+    if values.requires_grad:
+        (slopes,) = torch.autograd.grad(values.sum(), points)
+    for ours, theirs in zip(found, (values.detach().numpy(), slopes.numpy()), strict=True):
+        assert np.allclose(ours, theirs, rtol=1e-9, atol=1e-13)
+
+
+def _apply(name: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    value, slope = np.empty_like(x), np.empty_like(x)
+    apply(encode(name), x.copy(), value, slope, len(x))
+    return value, slope
+
+
+def test_every_named_function_but_the_rare_ones_has_a_code():
+    rare = {"erfinv", "gamma", "loggamma", "digamma", "j0", "j1", "y0", "y1", "i0", "i1", "0"}
+    named = {n for n in functions.names() if functions.get(n).exponent is None}
+    assert named - rare == set(CODES)
+    assert encode("x^2")["whole"] == 2
+
+
+def with_function(name: str) -> Network:
+    """One symbolic edge."""
+    network = empty_network([1, 1])
+    return network.with_layers((replace(network.layers[0], functions=((name,),)),))
+
+
+def test_rare_functions_and_other_devices_take_the_torch_path():
+    assert not supports(with_function("gamma"), TrainingSettings())
+    plain = with_function("sin")
+    assert supports(plain, TrainingSettings())
+    assert not supports(plain, TrainingSettings(device="cuda"))
+
+
+@pytest.mark.parametrize("grid", [3, 40])
+def test_a_nan_is_not_hidden(grid):
+    network = fill(empty_network([2, 2, 1], grid=grid), ("sin",), 1)
+    data = Dataset(*(np.ones((3, n)) for n in (2, 1, 2, 1)))
+    plan = packing(network).layers[0]
+    params = packing(network).pack(network)
+    objective = KernelObjective(network, data, TrainingSettings())
+    for index in range(plan.symbolic_start, plan.affine_start):
+        broken = params.copy()
+        broken[index] = np.nan
+        assert np.isnan(objective.evaluate(broken).mse)
+        assert np.isnan(objective.test_mse(broken))
