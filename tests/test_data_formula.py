@@ -55,7 +55,7 @@ def test_noise_is_relative_to_the_outputs_and_leaves_the_inputs():
 
 
 def test_rows_without_a_finite_value_are_drawn_again():
-    data = sample_formula(lambda x: np.log(x), FormulaData(((-3.0, 1.0),), n_train=100, n_test=100))
+    data = sample_formula(np.log, FormulaData(((-3.0, 1.0),), n_train=100, n_test=100))
     assert (data.train_x > 0).all() and np.isfinite(data.train_y).all()
 
 
@@ -66,7 +66,7 @@ def test_complex_values_count_as_not_finite():
 
 def test_a_formula_that_is_nowhere_finite_is_an_error_with_the_share():
     with pytest.raises(DataError, match=r"only 0\.00% of the samples"):
-        sample_formula(lambda x: np.log(x), FormulaData(((-2.0, -1.0),), 10, 10))
+        sample_formula(np.log, FormulaData(((-2.0, -1.0),), 10, 10))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from kanstudio.network.build import empty_network
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import Network
 from kanstudio.training import Dataset, FormulaData, TrainingSettings, sample_formula, train
-from kanstudio.training.runner import Runner, RunHandle, RunStatus
+from kanstudio.training.runner import RunHandle, Runner, RunStatus
 
 LONG = TrainingSettings(steps=1_000_000, update_grid=False)
 

@@ -33,6 +33,8 @@ CLOSE_S = 5.0
 
 # Fork is safe on Linux only: elsewhere system libraries keep threads of their own.
 _CAN_FORK = sys.platform == "linux"
+# Not "-m": classes of a __main__ module cannot be unpickled on the other side.
+_BOOT = "import sys; from kanstudio.training.worker import main; main(*sys.argv[1:])"
 _ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
 
 
@@ -352,7 +354,7 @@ def _spawn(role: str, end: socket.socket) -> subprocess.Popen[bytes]:
     environment = os.environ | {f"{name}_NUM_THREADS": "1" for name in _ONE_THREAD}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     return subprocess.Popen(
-        [sys.executable, "-m", "kanstudio.training.worker", role, str(end.fileno())],
+        [sys.executable, "-c", _BOOT, role, str(end.fileno())],
         pass_fds=[end.fileno()],
         stdin=subprocess.DEVNULL,
         env=environment,

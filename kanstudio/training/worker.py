@@ -241,17 +241,10 @@ def _leave_after(task: Callable[[int], None], descriptor: int) -> None:
         os._exit(code)
 
 
-def main(role: str, descriptor: int) -> None:
+def main(role: str, descriptor: str) -> None:
     """The entry of a new process: "nursery", or "worker" where fork is not safe."""
     if role == "nursery":
-        nursery(descriptor)
+        nursery(int(descriptor))
     else:
         prepare()
-        work_on(descriptor)
-
-
-if __name__ == "__main__":
-    # Under its own name: the server cannot find the classes of a worker's __main__.
-    from kanstudio.training import worker
-
-    worker.main(sys.argv[1], int(sys.argv[2]))
+        work_on(int(descriptor))
