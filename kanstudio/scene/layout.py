@@ -30,7 +30,7 @@ MATRIX_FROM = 51
 MAX_BUS = 24
 """Matrices with more rows name their sources, but draw no wires to them."""
 BUS_PITCH = 5.0
-ASPECT = 1.55
+ASPECT = 1.65
 MAX_ROWS = 3
 
 
@@ -179,7 +179,7 @@ def _total_width(
             needed = max(needed, len(plan.edges) * plan.pitch + CARD_GAP)
             comfort = max(comfort, len(plan.edges) * plan.pitch * 1.4)
     # A tall picture has room at its sides: let it breathe.
-    return max(needed, min(max(comfort, 0.6 * ASPECT * height), 1.9 * comfort, ASPECT * height))
+    return max(needed, min(max(comfort, 0.75 * ASPECT * height), 1.9 * comfort, ASPECT * height))
 
 
 def _columns(network: Network, plans: tuple[LayerPlan, ...], width: float, cell: float) -> Columns:

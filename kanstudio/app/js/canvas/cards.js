@@ -93,7 +93,7 @@ function paintCurve(ctx, s, i, box) {
   ctx.fillStyle = palette.muted;
   ctx.textAlign = "center";
   ctx.textBaseline = "alphabetic";
-  ctx.font = `11px ${SANS}`;
+  ctx.font = `11px ${s.sans}`;
   ctx.fillText(world.edges[i].function, box.x + box.w / 2, box.y + box.h - 9, box.w - 12);
 }
 

@@ -184,11 +184,11 @@ function paintTitles(ctx, s) {
       ctx.fillStyle = colour;
       ctx.fillText(text, x, top);
     };
-    write(band.title, `600 13px ${SANS}`, chosen ? palette.accent : palette.text);
+    write(band.title, `600 13px ${s.sans}`, chosen ? palette.accent : palette.text);
     for (const detail of band.details) {
       top += 16;
       if (top > y + h - 5) break;
-      write(detail, `11.5px ${SANS}`, palette.muted);
+      write(detail, `11.5px ${s.sans}`, palette.muted);
     }
   }
 }

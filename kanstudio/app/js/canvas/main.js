@@ -20,7 +20,7 @@ export function render({ model, el }) {
 
   const s = {
     view: new View(), world: makeWorld(model.structure?.bounds ? model.structure : EMPTY),
-    palette: PALETTES.light, frame: null, selection: {}, hover: null,
+    palette: PALETTES.light, sans: "sans-serif", frame: null, selection: {}, hover: null,
   };
   let waiting = null, unacknowledged = null, scheduled = 0, fitted = true, morph = null, glide = null;
   const dirty = { lower: true, cards: true, upper: true, place: true };
@@ -132,6 +132,8 @@ export function render({ model, el }) {
     const name = model.theme === "dark" ? "dark" : "light";
     root.dataset.theme = name;
     s.palette = PALETTES[name];
+    // A canvas knows no custom properties, so it asks for the font that they end in.
+    if (root.isConnected) s.sans = getComputedStyle(root).fontFamily;
     legend.update(s.frame, s.palette);
     repaint();
   }
@@ -240,6 +242,7 @@ export function render({ model, el }) {
     const w = root.clientWidth, h = root.clientHeight, dpr = Math.min(window.devicePixelRatio || 1, 3);
     if (!w || !h) return;
     const first = !s.view.w;
+    if (first) takeTheme();
     Object.assign(s.view, { w, h, dpr });
     for (const canvas of canvases) {
       canvas.width = Math.round(w * dpr);

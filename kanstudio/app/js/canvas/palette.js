@@ -22,7 +22,6 @@ const PALETTES = {
   },
 };
 
-const SANS = '"Inter", "SF Pro Text", system-ui, -apple-system, "Segoe UI", "Helvetica Neue", "Liberation Sans", sans-serif';
 const MATH = '"STIX Two Text", "Cambria", "Latin Modern Math", "Georgia", "Times New Roman", "Liberation Serif", "DejaVu Serif", serif';
 
 // Below a little opacity an edge would be lost for the eye, and with it the structure.
