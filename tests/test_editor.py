@@ -151,7 +151,7 @@ def test_table_data_replaces_the_samples(doppler: Document) -> None:
 
 
 commands = st.one_of(
-    st.just(ExpandDepth()),
+    st.builds(ExpandDepth, st.sampled_from([None, 0, 1, 2])),
     st.builds(ExpandWidth, st.integers(1, 3), st.integers(1, 2), st.sampled_from([None, 2, 3])),
     st.builds(Perturb, st.sampled_from(["off", "all", "minimal", "non-intrusive"])),
     st.sampled_from([Compile("x + sin(y)"), Compile("x*y"), Compile("exp(x)")]),

@@ -114,7 +114,8 @@ def test_expanding_preserves_output_exactly(network: Network, data: st.DataObjec
     before = evaluate(network, x)
     for _ in range(data.draw(st.integers(1, 4))):
         if network.depth == 1 or data.draw(st.booleans()):
-            network = edits.expand_depth(network)
+            level = data.draw(st.sampled_from([None, *range(network.depth + 1)]))
+            network = edits.expand_depth(network, level)
             continue
         arities = data.draw(st.lists(st.integers(2, 4), min_size=1, max_size=3))
         network = edits.expand_width(
@@ -138,6 +139,11 @@ def test_expanding_keeps_ids_and_everything_trained() -> None:
     assert mult.levels[1][:2] == old.levels[1]
     assert mult.mult_arity == [[], [2, 3], []]
     assert mult.n_edge == old.n_edge
+
+
+def test_adding_a_layer_above_no_level_is_an_error() -> None:
+    with pytest.raises(EditError, match="levels 0 to 1"):
+        edits.expand_depth(spline_network([2, 1]), 2)
 
 
 @pytest.mark.parametrize("layer", [0, 2, -1])
@@ -232,9 +238,7 @@ def test_attribution_ignores_the_unit_of_the_output() -> None:
 
 
 def scaled(layer, factor: float):  # type: ignore[no-untyped-def]
-    return layer.with_arrays(
-        scale_base=layer.scale_base * factor, scale_sp=layer.scale_sp * factor
-    )
+    return layer.with_arrays(scale_base=layer.scale_base * factor, scale_sp=layer.scale_sp * factor)
 
 
 @given(networks())

@@ -88,14 +88,17 @@ class Compile:
 
 @dataclass(frozen=True)
 class ExpandDepth:
-    """Add an identity layer above the outputs."""
+    """Add an identity layer above a level; None is the outputs' level."""
+
+    level: int | None = None
 
     @property
     def label(self) -> str:
-        return "add layer"
+        where = {None: "", 0: " above the inputs"}.get(self.level, f" above layer {self.level}")
+        return f"add layer{where}"
 
     def applied_to(self, document: Document) -> Document:
-        return _restructure(document, edits.expand_depth)
+        return _restructure(document, lambda network: edits.expand_depth(network, self.level))
 
 
 @dataclass(frozen=True)

@@ -17,22 +17,31 @@ PerturbMode = Literal["minimal", "all", "non-intrusive"]
 PERTURB_MODES: tuple[PerturbMode, ...] = ("minimal", "all", "non-intrusive")
 
 
-def expand_depth(network: Network, *, seed: int = 0) -> Network:
-    """Add an identity layer at the end; the output stays the same bit for bit."""
-    below = network.levels[-1]
-    level = tuple(Node(network.next_id + index) for index in range(len(below)))
+def expand_depth(network: Network, level: int | None = None, *, seed: int = 0) -> Network:
+    """Add an identity layer above a level; the output stays the same bit for bit.
+
+    level: 0 (the inputs) to depth (the outputs, also the default). Raises EditError.
+    """
+    at = network.depth if level is None else level
+    if not 0 <= at <= network.depth:
+        raise EditError(
+            f"cannot add a layer above level {at}: there are levels 0 to {network.depth}"
+        )
+    below = network.levels[at]
+    added = tuple(Node(network.next_id + index) for index in range(len(below)))
     empty = empty_layer(
-        len(below), level, grid=network.grid, degree=network.degree, seed=seed + network.depth
+        len(below), added, grid=network.grid, degree=network.degree, seed=seed + network.depth
     )
     identity = tuple(
         tuple("x" if source == subnode else ABSENT for source in range(len(below)))
         for subnode in range(len(below))
     )
+    layer = replace(empty, functions=identity)
     return replace(
         network,
-        levels=(*network.levels, level),
-        layers=(*network.layers, replace(empty, functions=identity)),
-        next_id=network.next_id + len(level),
+        levels=(*network.levels[: at + 1], added, *network.levels[at + 1 :]),
+        layers=(*network.layers[:at], layer, *network.layers[at:]),
+        next_id=network.next_id + len(added),
     )
 
 
