@@ -24,6 +24,7 @@ from kanstudio.formula.symbols import GREEK
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 _SPLIT_NAME = re.compile(r"([A-Za-z]+?)_?(\d+|_.*)?", re.ASCII)
+_NAMED = re.compile(r"(\\(?:[a-z]+|operatorname\{[a-z]+\}))(\\left\(.*)", re.DOTALL)
 _RELATIONS = {"<": "<", ">": ">", "<=": r"\le", ">=": r"\ge"}
 _FUNCTIONS_OF_TEX = frozenset(["log", "max", "min", "sech", "csch", "coth"]) - {"sech", "csch"}
 
@@ -131,6 +132,9 @@ def _factors(factors: list[Node]) -> str:
 def _power(node: Power) -> tuple[str, int]:
     exponent = _text(node.exponent, _SUM)
     base = node.base
+    positive = isinstance(node.exponent, Number)  # \sin^{-1} would read as the inverse
+    if isinstance(base, Call) and positive and (named := _NAMED.match(_text(base, _SUM))):
+        return f"{named[1]}^{{{exponent}}}{named[2]}", _ATOM
     own_brackets = isinstance(base, Call) and base.name in {"abs", "floor", "ceil"}
     shown = _text(base, _ATOM)
     if isinstance(base, Call) and not own_brackets:

@@ -7,6 +7,7 @@ juxtaposed factors that follow it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import NoReturn, TypeVar
 
@@ -163,7 +164,9 @@ class Parser:
                 factors.append(self.signed())
                 divided.append(token.kind == "/")
             elif self.starts_operand(token):
-                self.check_juxtaposition(factors[-1], divided[-1])
+                self.check_juxtaposition(factors[-1])
+                if divided[-1]:
+                    self.note_division(factors, token)
                 factors.append(self.tight())
                 divided.append(False)
             else:
@@ -180,22 +183,26 @@ class Parser:
             return not (self.groups and self.groups[-1] == "|")
         return token.kind in _ATOMS
 
-    def check_juxtaposition(self, before: Node, divides: bool) -> None:
+    def check_juxtaposition(self, before: Node) -> None:
         token, last = self.token, self.tokens[self.at - 1]
         if token.kind == "number":
             if last.kind == "number":
                 self.fail("two numbers side by side", token, "write * between them")
             name = self.text[last.start : last.end]
             self.fail(f"a number after {name}", token, f"write {name}*2, {name}^2 or {name}_2")
-        read = self.text[before.start : token.end].replace("\n", " ")
-        if divides:
-            self.note(f"{read} is read from left to right: the last factor does not divide")
         if isinstance(before, Power) and token.glued:
+            read = self.text[before.start : token.end]
             self.note(f"{read}: the exponent is only {self.text[last.start : last.end]}")
         if token.kind == "[":
             self.note("[ ] are read as brackets, never as an index")
         if token.kind == "(" and isinstance(before, Variable) and token.start == before.end:
             self.note(f"{before.name}(...) is read as a product")
+
+    def note_division(self, factors: list[Node], token: Token) -> None:
+        """1/2x: say that x does not divide."""
+        quotient = " ".join(self.text[factors[0].start : factors[-1].end].split())
+        rest = self.text[token.start : token.end]
+        self.note(f"{quotient} {rest} is read as ({quotient})*{rest}")
 
     def note(self, text: str) -> None:
         self.notes.setdefault(text)
@@ -268,7 +275,10 @@ class Parser:
         node = self.sum()
         self.close(token)
         name = {"|": "abs", "lfloor": "floor", "lceil": "ceil"}.get(token.kind)
-        return self.call(name, token.start, node) if name else node
+        if name:
+            return self.call(name, token.start, node)
+        # The brackets belong to the span of what they hold.
+        return replace(node, start=token.start, end=self.tokens[self.at - 1].end)
 
     def close(self, opened: Token) -> None:
         token, wanted = self.token, CLOSING[opened.kind]
@@ -436,7 +446,7 @@ class Parser:
             if token.kind in {"(", "[", "{", "|"}:
                 name = function.text
                 self.fail(f"where does the argument of {name} end?", token, f"write {name}(...)")
-            self.check_juxtaposition(factors[-1], False)
+            self.check_juxtaposition(factors[-1])
             factors.append(self.tight())
         self.leave()
         if self.token.kind in {"*", "/"} and not called:

@@ -117,9 +117,9 @@ def _statement(text: str, run: list[Token]) -> _Statement:
     arguments = shape[1:]
     listed = ",".join("w" * (len(names) - 1))
     if not names or shape[0] != "w" or arguments not in {"", f"({listed})"} or arguments == "()":
-        start = label[0].start if label else equals.start
         hint = "write y = ... or f(x, y) = ..."
-        refuse("= stands only after the name of an output", text, start, equals.end, hint)
+        message = "= stands only after the name of an output"
+        refuse(message, text, equals.start, equals.end, hint)
     return _Statement(names[0], tuple(names[1:]), run[at + 1 :])
 
 

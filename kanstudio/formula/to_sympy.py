@@ -189,7 +189,8 @@ class _Builder:
                 self.refuse("a negative number to a variable power has no real value", node)
             return Built(sp.Pow(base.expr, exponent.expr), None, size)
         if abs(exponent.value) > MAX_EXPONENT:
-            self.refuse(f"an exponent beyond {MAX_EXPONENT}", node)
+            where = node.exponent if isinstance(node, Power) else node
+            self.refuse(f"an exponent beyond {MAX_EXPONENT}", where)
         if base.value is not None:
             return self.constant_power(node, base.value, exponent.value, base, exponent)
         number, rest = base.expr.as_coeff_Mul(rational=False)
