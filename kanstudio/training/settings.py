@@ -41,6 +41,8 @@ class TrainingSettings:
     - batch: samples per step, -1 for all.
     - affine_trainable: train scale and bias of nodes and subnodes as well.
     - seed: of the minibatches; nothing else is random.
+    - dtype: of the arithmetic in torch; the compiled kernel always takes float64, since on
+      the CPU float32 gains little and stalls L-BFGS near a loss of 1e-6.
     """
 
     optimizer: Optimizer = "Adam"

@@ -1,0 +1,1 @@
+"""Speed against pykan, measured side by side. Run ``python -m benchmarks``."""
