@@ -23,7 +23,7 @@ from kanstudio.editor.commands import (
 )
 from kanstudio.editor.document import Document, LossRecord, new_document
 from kanstudio.editor.history import MAX_ENTRIES, History
-from kanstudio.errors import DataError, EditError, FormulaError, KanStudioError
+from kanstudio.errors import EditError, FormulaError, KanStudioError
 from kanstudio.network.network import Network
 from kanstudio.training.data import Dataset, FormulaData
 
@@ -67,9 +67,10 @@ def test_guessed_ranges_keep_the_formula_tame(text: str) -> None:
     assert document.max_error is not None and document.max_error < 1e-9
 
 
-def test_a_formula_without_variables_says_so() -> None:
-    with pytest.raises(DataError, match="no variable"):
-        new_document("1 + 2")
+def test_a_constant_gets_an_input() -> None:
+    document = new_document("1 + 2")
+    assert document.network.input_names == ("x",)
+    assert document.max_error == 0 and (document.dataset.train_y == 3).all()
 
 
 def test_expanding_keeps_the_output_and_says_so(doppler: Document) -> None:

@@ -13,7 +13,6 @@ import sympy
 from kanstudio import formula
 from kanstudio.compiler import compile_network
 from kanstudio.compiler.evaluate import sympy_function
-from kanstudio.errors import DataError
 from kanstudio.formula import Formula
 from kanstudio.network.forward import evaluate
 from kanstudio.network.grid import update_grid_from_samples
@@ -141,7 +140,8 @@ def new_document(
     """
     parsed = read_formula(text, tuple(inputs) if inputs is not None else None)
     if not parsed.variables:
-        raise DataError("the formula has no variable: a network needs an input, such as x")
+        # A constant: a network needs an input all the same.
+        parsed = read_formula(text, ("x",))
     network = compile_network(
         [output.expr for output in parsed.outputs],
         parsed.variables,
