@@ -141,10 +141,12 @@ function ring(ctx, x, y, r, palette, chosen) {
 
 function paintStrongEdge(ctx, s, i, ringed, chosen) {
   const { view, world, palette, frame } = s, edge = world.edges[i];
-  const style = { ...edgeStyle(palette, frame, i), link: 1 };
+  const style = edgeStyle(palette, frame, i);
+  // A node lights up all of its edges, and still tells the strong from the weak.
+  style.link = ringed ? 1 : Math.max(0.5, style.link);
   if (edge.link.length) {
     view.enter(ctx);
-    strokeLink(ctx, world.path(i), style, view.k, palette.band, 1);
+    strokeLink(ctx, world.path(i), style, view.k, palette.band, 0.8);
     ctx.setLineDash([]);
     view.leave(ctx);
   } else if (ringed) paintStrongWires(ctx, s, edge);

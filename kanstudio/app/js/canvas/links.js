@@ -99,11 +99,11 @@ function paintRing(ctx, x, y, r, turn, palette) {
   ctx.fillStyle = palette.nodeFill;
   ctx.fill();
   ctx.strokeStyle = palette.node;
-  ctx.lineWidth = Math.max(0.8, r * 0.15);
+  ctx.lineWidth = Math.min(3, Math.max(0.8, r * 0.15));
   ctx.stroke();
   if (r < 3) return;
   const arm = r * 0.5;
-  ctx.lineWidth = Math.max(0.9, r * 0.18);
+  ctx.lineWidth = Math.min(3.6, Math.max(0.9, r * 0.18));
   ctx.beginPath();
   for (const angle of [turn, turn + Math.PI / 2]) {
     const dx = arm * Math.cos(angle), dy = arm * Math.sin(angle);
@@ -175,7 +175,7 @@ function paintTitles(ctx, s) {
     if (h < 16 || y + h < 0 || y > view.h) continue;
     const chosen = selection.type === "level" && selection.id === band.level;
     const x = Math.max(view.x(band.x), 0) + 14;
-    let top = Math.min(Math.max(y, 0) + 22, y + h - 6);
+    let top = Math.min(Math.max(y, STRIP) + 22, y + h - 6);
     const write = (text, font, colour) => {
       ctx.font = font;
       ctx.lineWidth = 4;

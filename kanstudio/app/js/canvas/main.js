@@ -147,7 +147,7 @@ export function render({ model, el }) {
   // What people do.
 
   const titleBox = (band) => {
-    const y = s.view.y(band.y), h = band.h * s.view.k, top = Math.min(Math.max(y, 0), y + h - 24);
+    const y = s.view.y(band.y), h = band.h * s.view.k, top = Math.min(Math.max(y, STRIP), y + h - 24);
     return { x: Math.max(s.view.x(band.x), 0) + 6, y: top + 4, w: 86, h: Math.max(14, Math.min(44, h - 8)) };
   };
 

@@ -1,6 +1,8 @@
 // From world to screen: zoom k, translation (tx, ty), size of the window in CSS pixels.
 
 const MIN_ZOOM = 0.02, MAX_ZOOM = 8, MARGIN = 14, HEADROOM = 44;
+// Height of the strip with the legend: titles stay below it.
+const STRIP = 38;
 
 class View {
   constructor() {
