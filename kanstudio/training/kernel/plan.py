@@ -205,8 +205,11 @@ class _Builder:
             widths=np.concatenate(self.widths),
             affine=np.concatenate(self.affine),
         )
-        # Two rows more: room for the arguments of functions.
-        return plan, Sizes(self._take(2) + 2, self.index_rows + 1, self.weights, self.slope_weights)
+        # Room for the B-splines on the way up, and for the arguments of functions.
+        scratch = max(row["n_knots"] for row in self.layers) + 2
+        return plan, Sizes(
+            self._take(scratch) + scratch, self.index_rows + 1, self.weights, self.slope_weights
+        )
 
 
 def _widths(knots: FloatArray, degree: int) -> FloatArray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from kanstudio.training.kernel.compiled import compiled
-from kanstudio.training.kernel.rows import clear, copy
+from kanstudio.training.kernel.rows import clear
 from kanstudio.training.kernel.univariate import exp_quick
 
 
@@ -24,10 +24,32 @@ def silu_rows(x, work, value_row, slope_row, count):  # type: ignore[no-untyped-
 
 
 @compiled(relaxed=False)
+def step(x, knots, b, out, count):  # type: ignore[no-untyped-def]
+    """The B-spline of degree 0: 1 from knots[b] up to knots[b + 1]."""
+    low, high = knots[b], knots[b + 1]
+    for t in range(count):
+        out[t] = 1.0 if low <= x[t] < high else 0.0
+
+
+@compiled(relaxed=False)
+def hat(x, knots, widths, b, out, count):  # type: ignore[no-untyped-def]
+    """The B-spline of degree 1 over knots[b] to knots[b + 2], without those of degree 0."""
+    start, middle, end = knots[b], knots[b + 1], knots[b + 2]
+    up, down = widths[b], widths[b + 1]
+    if up > 0.0 and down > 0.0:
+        for t in range(count):
+            out[t] = max(min((x[t] - start) * up, (end - x[t]) * down), 0.0)
+        return
+    for t in range(count):
+        rising = (x[t] - start) * up if start <= x[t] < middle else 0.0
+        out[t] = rising + ((end - x[t]) * down if middle <= x[t] < end else 0.0)
+
+
+@compiled(relaxed=False)
 def raise_order(x, knots, widths, at, order, b, left, right, out, count):  # type: ignore[no-untyped-def]
     """One B-spline of ``order`` from its two neighbours of the order below."""
     start, end = knots[b], knots[b + order + 1]
-    up, down = widths[at], widths[at + 1]
+    up, down = widths[at + b], widths[at + b + 1]
     for t in range(count):
         out[t] = (x[t] - start) * up * left[t] + (end - x[t]) * down * right[t]
 
@@ -40,26 +62,29 @@ def dense_basis(x, knots, widths, degree, work, feature, slope, count):  # type:
     slope + K - 1.
     """
     n_knots = len(knots)
-    for b in range(n_knots - 1):
-        low, high = knots[b], knots[b + 1]
-        row = work[slope + b]
-        for t in range(count):
-            row[t] = 1.0 if low <= x[t] < high else 0.0
-    for order in range(1, degree):
-        for b in range(n_knots - 1 - order):
-            row = work[slope + b]
-            at = (order - 1) * n_knots + b
-            raise_order(x, knots, widths, at, order, b, row, work[slope + b + 1], row, count)
-    for b in range(n_knots - 1 - degree):
-        if degree == 0:
-            copy(work[slope + b], work[feature + b], count)
-        else:
-            at = (degree - 1) * n_knots + b
-            raise_order(
-                x, knots, widths, at, degree, b,
-                work[slope + b], work[slope + b + 1], work[feature + b], count,
-            )  # fmt: skip
     silu_rows(x, work, feature + n_knots - 1 - degree, slope + n_knots - 1, count)
+    # Orders take turns between two places: a row that is read and written at once would
+    # be computed sample by sample.
+    scratch = len(work) - 2 - n_knots
+    first = min(degree, 1)
+    for order in range(first, degree + 1):
+        below = slope if (degree - order) % 2 == 0 else scratch
+        target = scratch if (degree - order) % 2 == 0 else slope
+        if order == degree:
+            target = feature
+        at = (order - 1) * n_knots
+        for b in range(n_knots - 1 - order):
+            out = work[target + b]
+            if order == 0:
+                step(x, knots, b, out, count)
+            elif order == 1:
+                hat(x, knots, widths, b, out, count)
+            else:
+                left, right = work[below + b], work[below + b + 1]
+                raise_order(x, knots, widths, at, order, b, left, right, out, count)
+    if degree == 1:
+        for b in range(n_knots - 1):
+            step(x, knots, b, work[slope + b], count)
 
 
 @compiled(relaxed=False)
