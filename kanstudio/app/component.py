@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import panel as pn
 import param
 from panel.custom import JSComponent
 
@@ -122,7 +123,11 @@ class Part(JSComponent):
         action = self.actions.get(kind) if isinstance(kind, str) else None
         if action is None:
             return
+        # Before the page has loaded, messages arrive without the document's lock.
+        pn.state.execute(partial(self._act, action, Message(data)), schedule=True)
+
+    def _act(self, action: Action, message: Message) -> None:
         try:
-            action(Message(data))
+            action(message)
         except BadMessage as error:
-            LOG.info("ignored %s message of %s: %s", kind, type(self).__name__, error)
+            LOG.info("ignored a message to %s: %s", type(self).__name__, error)

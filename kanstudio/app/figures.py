@@ -25,6 +25,9 @@ COLOURS = {
     },
 }  # fmt: skip
 FONT = "Inter, SF Pro Text, Segoe UI, Roboto, Noto Sans, Ubuntu, Liberation Sans, sans-serif"
+LINES = {"total": (4.5, "solid"), "symbolic": (1.8, "solid"), "spline": (1.8, "dashed")}
+"""Width and dash of an inspected edge's parts, the thickest at the bottom."""
+
 MAX_POINTS = 600
 """More points of a loss curve than a screen has columns only cost time."""
 
@@ -123,7 +126,7 @@ class CurveChart:
     """One edge: its fronts, their sum, and how its input is distributed."""
 
     def __init__(self) -> None:
-        self._lines = ColumnDataSource({"x": [], "symbolic": [], "spline": [], "total": []})
+        self._lines = ColumnDataSource({name: [0, 1] for name in ("x", *LINES)})
         self._bars = ColumnDataSource({"left": [], "right": [], "top": [], "bottom": []})
         self.figure = _plain(name="curve")
         _quiet_axes(self.figure)
@@ -135,10 +138,8 @@ class CurveChart:
             name: self.figure.line(
                 "x", name, source=self._lines, line_width=width, line_dash=dash
             )
-            for name, width, dash in (
-                ("total", 4.5, "solid"), ("symbolic", 1.8, "solid"), ("spline", 1.8, "dashed"),
-            )
-        }  # fmt: skip
+            for name, (width, dash) in LINES.items()
+        }
         self._zero = Span(location=0, dimension="width", line_width=1)
         self.figure.add_layout(self._zero)
         self.figure.xaxis.ticker.desired_num_ticks = 5

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import panel as pn
+import torch
 
 from kanstudio.app.page import create_page
 from kanstudio.training.runner import shared_runner
 
 pn.extension("mathjax")
+# Several threads on small tensors are slower than one, and other sessions want the cores.
+torch.set_num_threads(1)
 # Started early: the first Train need not wait for a process.
 shared_runner()
 create_page(shared_runner).servable()

@@ -157,8 +157,9 @@ class Session:
         its own, so that nothing is lost.
         """
         try:
-            # Checked before the run is stopped: a command that does not fit stops nothing.
-            command.applied_to(self.document)
+            if self.live is not None:
+                # A command that does not fit must not stop the run.
+                command.applied_to(self.document)
             stopped = self.before_edit()
             before = self.document
             self.history = self.history.do(command)

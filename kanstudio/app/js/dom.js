@@ -124,9 +124,12 @@ function place(popover, rect, { above = false, align = "start", gap = 6 } = {}) 
   if (!popover.matches(":popover-open")) popover.showPopover();
   const { offsetWidth: width, offsetHeight: height } = popover;
   const left = align === "end" ? rect.right - width : rect.left;
-  const top = above ? rect.top - height - gap : rect.bottom + gap;
   popover.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
-  popover.style.top = `${Math.max(8, Math.min(top, innerHeight - height - 8))}px`;
+  // What stands above its anchor is held at its foot: then it may grow.
+  const foot = Math.max(8, Math.min(innerHeight - rect.top + gap, innerHeight - height - 8));
+  const top = Math.max(8, Math.min(rect.bottom + gap, innerHeight - height - 8));
+  popover.style.bottom = above ? `${foot}px` : "auto";
+  popover.style.top = above ? "auto" : `${top}px`;
 }
 
 // A button that opens a popover; the platform closes it on Escape or a click elsewhere.

@@ -76,6 +76,7 @@ export function render({ model, el }) {
     event.preventDefault();
   };
 
+  room.addEventListener("ks-keys", showKeys);
   const pane = (name) => room.querySelector(`.${name}`);
   room.addEventListener("ks-focus-formula", () => {
     const find = (node) => {

@@ -5,8 +5,11 @@ export function render({ model }) {
   const state_ = h("span", { class: "state" });
   const facts = h("span", { class: "facts" });
   const right = h("span", { class: "right" });
+  const keys = button("Keys", { class: "quiet-text", title: "Show the keys (?)", onclick: () =>
+    line.dispatchEvent(new CustomEvent("ks-keys", { bubbles: true, composed: true })) },
+  icon("keys", 15), "Keys");
   const line = h("div", { id: "kanstudio-status", role: "status", "aria-label": "Status",
-    "aria-live": "off", class: "statusline" }, dot, state_, facts, right);
+    "aria-live": "off", class: "statusline" }, dot, state_, facts, right, keys);
   bind(model, (state) => {
     for (const [key, value] of Object.entries(state.data || {})) {
       const text = value == null ? "" : String(value);

@@ -33,7 +33,7 @@ class NetworkView:
     def _update(self, topics: frozenset[Topic]) -> None:
         if "theme" in topics:
             self.canvas.theme = self._session.theme
-        if "selection" in topics:
+        if "selection" in topics or ("level" in topics and not self._session.level_card.open):
             self._select()
         if topics & {"document", "colour"}:
             self._draw()

@@ -1,0 +1,290 @@
+"""The Studio in a real browser: from a typed formula to a trained network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Locator, Page, expect
+
+LONG = 60_000
+"""Milliseconds that a busy machine may take; nothing here measures time."""
+
+LAW = "exp(sin(pi*x) + y^2)"
+
+
+def status(page: Page) -> Locator:
+    return page.locator("#kanstudio-status")
+
+
+def fact(page: Page, name: str) -> str:
+    return status(page).get_attribute(f"data-{name}") or ""
+
+
+def until(page: Page, name: str, value: str | re.Pattern[str]) -> None:
+    expect(status(page)).to_have_attribute(f"data-{name}", value, timeout=LONG)
+
+
+def until_changed(page: Page, name: str, old: str) -> None:
+    expect(status(page)).not_to_have_attribute(f"data-{name}", old, timeout=LONG)
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def type_formula(page: Page, text: str) -> None:
+    field = page.get_by_role("textbox", name="Formula")
+    field.fill(text)
+    field.press("Enter")
+
+
+def compiled(page: Page, text: str, n_inputs: int) -> None:
+    """Compile and wait for the network."""
+    version = fact(page, "version")
+    type_formula(page, text)
+    until_changed(page, "version", version)
+    assert json.loads(fact(page, "widths"))[0] == [n_inputs, 0]
+
+
+def perturb(page: Page, mode: str) -> None:
+    version = fact(page, "version")
+    page.get_by_role("radiogroup", name="Perturb").get_by_role("radio", name=mode).click()
+    until_changed(page, "version", version)
+
+
+def setting(page: Page, name: str, value: str) -> None:
+    field = page.get_by_role("region", name="Training").get_by_label(name, exact=True)
+    field.fill(value)
+    field.press("Tab")
+
+
+def frame_number(page: Page) -> int:
+    return int(page.get_by_test_id("kan-canvas").evaluate("el => el.kan.sequence"))
+
+
+def test_first_visit_shows_a_compiled_example(studio_page: Page) -> None:
+    until(studio_page, "state", "idle")
+    assert json.loads(fact(studio_page, "widths")) == [[3, 0], [1, 2], [0, 1]]
+    assert json.loads(fact(studio_page, "arities")) == [[], [2, 2], [3]]
+    assert float(fact(studio_page, "max-error")) < 1e-12
+    for name in ("Network", "Inspector", "Training", "History"):
+        expect(studio_page.get_by_role("region", name=name)).to_be_visible()
+
+
+def test_page_fits_the_window(studio_page: Page) -> None:
+    for width, height in ((1280, 720), (1920, 1080)):
+        studio_page.set_viewport_size({"width": width, "height": height})
+        page_size = "[document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight]"
+        assert studio_page.evaluate(page_size) == [width, height]
+
+
+def test_typed_formula_becomes_a_network(studio_page: Page) -> None:
+    compiled(studio_page, LAW, n_inputs=2)
+    assert float(fact(studio_page, "max-error")) < 1e-12
+    expect(studio_page.get_by_role("region", name="History")).to_contain_text("compile")
+    expect(studio_page.locator(".reading svg")).to_be_visible(timeout=LONG)
+
+
+def test_syntax_error_stands_under_its_character(studio_page: Page) -> None:
+    version = fact(studio_page, "version")
+    field = studio_page.get_by_role("textbox", name="Formula")
+    field.fill("sin(x) + * y")
+    message = studio_page.locator("#formula-error")
+    expect(message).to_contain_text("column 10", timeout=LONG)
+    lines = (message.locator("pre").text_content() or "").split("\n")
+    assert lines[0][lines[1].index("^")] == "*"
+    expect(field).to_have_attribute("aria-invalid", "true")
+    field.press("Enter")
+    field.fill("sin(x) + y")
+    expect(message).to_be_hidden(timeout=LONG)
+    assert fact(studio_page, "version") == version
+
+
+def test_unknown_function_is_named(studio_page: Page) -> None:
+    type_formula(studio_page, "sin(x) + frobnicate(x)")
+    expect(studio_page.locator("#formula-error")).to_contain_text("frobnicate", timeout=LONG)
+
+
+def test_expand_width_with_a_mult_node_of_arity_3(studio_page: Page) -> None:
+    button(studio_page, "Layer 1").click()
+    card = studio_page.get_by_role("dialog", name="Layer 1")
+    card.get_by_label("Count").fill("1")
+    card.get_by_label("Arity").fill("3")
+    card.get_by_role("button", name="Add mult nodes").click()
+    until(studio_page, "arities", "[[], [2, 2, 3], [3]]")
+    assert float(fact(studio_page, "max-error")) < 1e-12
+    expect(studio_page.get_by_text("output unchanged, max difference 0")).to_be_visible()
+
+
+def test_level_card_says_what_is_wrong(studio_page: Page) -> None:
+    button(studio_page, "Layer 1").click()
+    card = studio_page.get_by_role("dialog", name="Layer 1")
+    card.get_by_label("Arity").fill("1")
+    card.get_by_role("button", name="Add mult nodes").click()
+    expect(card.get_by_role("alert")).to_contain_text("at least 2", timeout=LONG)
+    assert fact(studio_page, "version") == "1"
+
+
+def test_depth_is_added_above_the_outputs(studio_page: Page) -> None:
+    studio_page.get_by_role("button", name=re.compile("^Layer 2, output$")).click()
+    button(studio_page, "Add layer above").click()
+    until(studio_page, "widths", "[[3, 0], [1, 2], [0, 1], [1, 0]]")
+
+
+def test_edge_that_is_clicked_is_inspected(studio_page: Page) -> None:
+    place = studio_page.get_by_test_id("kan-canvas").evaluate("el => el.kan.locate('edge', '0-3.0')")
+    studio_page.mouse.click(place["x"], place["y"])
+    inspector = studio_page.get_by_role("region", name="Inspector")
+    expect(inspector).to_contain_text("Symbolic mask", timeout=LONG)
+    studio_page.keyboard.press("Escape")
+    expect(inspector).to_contain_text("Typed formula", timeout=LONG)
+
+
+def test_train_pause_and_undo_to_the_beginning(studio_page: Page) -> None:
+    page = studio_page
+    perturb(page, "All")
+    assert fact(page, "edges-both") != "0"
+    before = float(fact(page, "test-loss"))
+    first_frame = frame_number(page)
+    setting(page, "Steps", "100000")
+    button(page, "Train").click()
+    until(page, "state", "training")
+    until(page, "step", re.compile(r"^\d{2,}$"))
+
+    # The page answers while the run goes on.
+    page.get_by_role("radiogroup", name="Colour by").get_by_role("radio", name="Forward").click()
+    field = page.get_by_role("textbox", name="Formula")
+    field.fill("x +")
+    expect(page.locator("#formula-error")).to_be_visible(timeout=LONG)
+    field.fill("x")
+    assert fact(page, "state") == "training"
+
+    button(page, "Pause").click()
+    until(page, "state", "paused")
+    assert float(fact(page, "test-loss")) < before
+    assert frame_number(page) > first_frame
+    button(page, "Stop").click()
+    until(page, "state", "idle")
+    history = page.get_by_role("region", name="History")
+    expect(history).to_contain_text("train ·")
+    assert float(fact(page, "test-loss")) < before
+
+    for _ in range(2):
+        version = fact(page, "version")
+        button(page, "Undo").click()
+        until_changed(page, "version", version)
+    expect(button(page, "Undo")).to_be_disabled()
+    assert fact(page, "edges-both") == "0"
+    assert fact(page, "step") == "0"
+    assert float(fact(page, "max-error")) < 1e-12
+
+
+def test_edit_during_training_keeps_what_was_learned(studio_page: Page) -> None:
+    page = studio_page
+    perturb(page, "All")
+    setting(page, "Steps", "100000")
+    button(page, "Train").click()
+    until(page, "step", re.compile(r"^\d{2,}$"))
+    button(page, "Layer 1").click()
+    card = page.get_by_role("dialog", name="Layer 1")
+    card.get_by_role("button", name="Add sum nodes").click()
+    until(page, "widths", "[[3, 0], [2, 2], [0, 1]]")
+    until(page, "state", "idle")
+    history = page.get_by_role("region", name="History")
+    expect(history).to_contain_text("train ·")
+    expect(history).to_contain_text("layer 1 + 1 sum")
+
+
+def test_step_and_keys(studio_page: Page) -> None:
+    page = studio_page
+    perturb(page, "Minimal")
+    button(page, "Step").click()
+    until(page, "state", "paused")
+    until(page, "step", "1")
+    button(page, "Step").click()
+    until(page, "step", "2")
+    button(page, "Stop").click()
+    until(page, "state", "idle")
+    page.get_by_role("heading", name="KAN Studio").click()
+    page.keyboard.press("Control+z")
+    until(page, "step", "0")
+    page.keyboard.press("Control+Shift+z")
+    until(page, "step", "2")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+
+
+def test_csv_is_trained_on(studio_page: Page) -> None:
+    page = studio_page
+    compiled(page, "a*x^2", n_inputs=2)
+    perturb(page, "All")
+    button(page, "Open").click()
+    x = np.linspace(0.1, 2, 80)
+    a = np.tile([0.5, 1.0], 40)
+    rows = "\n".join(
+        f"{p:.6f},{q:.6f},{p * q**2 + 0.1 * np.sin(q):.6f}" for p, q in zip(a, x, strict=True)
+    )
+    page.get_by_label("Data file").set_input_files(
+        {"name": "run.csv", "mimeType": "text/csv", "buffer": f"a,x,measured\n{rows}\n".encode()}
+    )
+    card = page.get_by_role("dialog", name="Data")
+    expect(card).to_contain_text("80 rows", timeout=LONG)
+    expect(card.get_by_label("Output y")).to_have_value("measured")
+    version = fact(page, "version")
+    card.get_by_role("button", name="Use this file").click()
+    until_changed(page, "version", version)
+    before = float(fact(page, "test-loss"))
+    page.get_by_label("Optimizer").select_option("LBFGS")
+    setting(page, "Steps", "10")
+    button(page, "Train").click()
+    until(page, "step", "10")
+    until(page, "state", "idle")
+    assert float(fact(page, "test-loss")) < before
+    expect(page.get_by_role("region", name="History")).to_contain_text("run.csv")
+
+
+def test_bad_csv_is_explained(studio_page: Page) -> None:
+    button(studio_page, "Open").click()
+    studio_page.get_by_label("Data file").set_input_files(
+        {"name": "bad.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n3,oops\n"}
+    )
+    card = studio_page.get_by_role("dialog", name="Data")
+    expect(card.get_by_role("alert")).to_contain_text("line 3", timeout=LONG)
+
+
+def test_example_is_found_and_opened(studio_page: Page) -> None:
+    button(studio_page, "Examples").click()
+    studio_page.get_by_label("Search examples").fill("tutorial")
+    studio_page.get_by_role("button", name=re.compile("Compiler tutorial")).click()
+    until(studio_page, "version", "2")
+    expect(studio_page.get_by_role("textbox", name="Formula")).to_have_value(LAW)
+
+
+def test_picture_is_saved(studio_page: Page) -> None:
+    button(studio_page, "Export").click()
+    with studio_page.expect_download() as download:
+        studio_page.get_by_role("menuitem", name=re.compile("Network as SVG")).click()
+    assert download.value.path().read_bytes().startswith(b"<svg")
+
+
+def test_light_and_dark(studio_page: Page) -> None:
+    canvas = studio_page.get_by_test_id("kan-canvas")
+    expect(canvas).to_have_attribute("data-theme", "light")
+    button(studio_page, "Light or dark").click()
+    expect(canvas).to_have_attribute("data-theme", "dark", timeout=LONG)
+
+
+def test_two_sessions_share_nothing(visit: Callable[[], Any]) -> None:
+    one, other = visit().open(), visit().open()
+    compiled(one, "x*y", n_inputs=2)
+    perturb(one, "All")
+    button(one, "Train").click()
+    until(one, "step", re.compile(r"^[1-9]"))
+    assert fact(other, "version") == "1"
+    assert fact(other, "state") == "idle"
+    assert json.loads(fact(other, "widths"))[0] == [3, 0]
+    expect(other.get_by_role("textbox", name="Formula")).to_have_value(re.compile("omega_0"))
