@@ -62,8 +62,13 @@ def latex(expr: sp.Expr) -> str:
 
 
 def _text(node: Node, level: int) -> str:
-    shown, own = _shown(node)
-    return shown if own >= level else rf"\left({shown}\right)"
+    return _fitted(_shown(node), level)
+
+
+def _fitted(shown: tuple[str, int], level: int) -> str:
+    """In brackets, if it binds less than level asks for."""
+    text, own = shown
+    return text if own >= level else rf"\left({text}\right)"
 
 
 def _shown(node: Node) -> tuple[str, int]:
@@ -131,30 +136,32 @@ def _factors(factors: list[Node]) -> str:
 
 def _power(node: Power) -> tuple[str, int]:
     exponent = _text(node.exponent, _SUM)
-    base = node.base
-    positive = isinstance(node.exponent, Number)  # \sin^{-1} would read as the inverse
-    if isinstance(base, Call) and positive and (named := _NAMED.match(_text(base, _SUM))):
-        return f"{named[1]}^{{{exponent}}}{named[2]}", _ATOM
-    own_brackets = isinstance(base, Call) and base.name in {"abs", "floor", "ceil"}
-    shown = _text(base, _ATOM)
-    if isinstance(base, Call) and not own_brackets:
-        shown = rf"\left({shown}\right)"
-    return f"{shown}^{{{exponent}}}", _POWER
+    # Each part is written once: twice a level would double the time with every level.
+    base = _shown(node.base)
+    if isinstance(node.base, Call):
+        positive = isinstance(node.exponent, Number)  # \sin^{-1} would read as the inverse
+        named = _NAMED.match(base[0]) if positive else None
+        if named:
+            return f"{named[1]}^{{{exponent}}}{named[2]}", _ATOM
+        if node.base.name not in {"abs", "floor", "ceil"}:
+            base = (base[0], _SUM)
+    return f"{_fitted(base, _ATOM)}^{{{exponent}}}", _POWER
 
 
 def _call(node: Call) -> tuple[str, int]:
-    items = [_text(item, _SUM) for item in node.arguments]
+    shown = [_shown(item) for item in node.arguments]
+    items = [text for text, _ in shown]
     name, first = node.name, items[0]
     if name == "sqrt":
         return rf"\sqrt{{{first}}}", _ATOM
     if name == "root":
         return rf"\sqrt[{items[1]}]{{{first}}}", _ATOM
     if name == "factorial":
-        return f"{_text(node.arguments[0], _ATOM)}!", _POWER
+        return f"{_fitted(shown[0], _ATOM)}!", _POWER
     if name == "exp":
         return f"e^{{{first}}}", _POWER
     if name == "gaussian":
-        return f"e^{{-{_text(node.arguments[0], _ATOM)}^{{2}}}}", _POWER
+        return f"e^{{-{_fitted(shown[0], _ATOM)}^{{2}}}}", _POWER
     if name in {"where", "piecewise"}:
         return _cases(items), _ATOM
     if name in {"log", "log2", "log10"}:

@@ -26,11 +26,13 @@ from kanstudio.formula.ast import (
     Product,
     Sum,
     Variable,
+    count,
 )
 from kanstudio.formula.limits import (
     MAX_CONSTANT,
     MAX_EXACT_NODES,
     MAX_EXPONENT,
+    MAX_NODES,
     refuse,
 )
 
@@ -40,8 +42,11 @@ _EXACT = frozenset(
     {"exp", "log", "sqrt", "sin", "cos", "tan", "cot", "sec", "csc"}
     | {"arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"}
 )
-# Above this many nodes sympy's own simplifications of a function's argument are left out.
+# Sympy's own simplifications of a function are left out where its argument has more nodes
+# than _LARGE or the formula more than _LARGE_FORMULA.
 _LARGE = 60
+_LARGE_FORMULA = 600
+_MAX_IRRATIONAL_FACTORS = 8
 _RELATIONS = {
     "<": sp.StrictLessThan,
     "<=": sp.LessThan,
@@ -64,7 +69,7 @@ _MINUS_ONE = Built(sp.Integer(-1), -1.0, 1)
 
 def build(node: Node, text: str) -> sp.Expr:
     """The sympy expression of a tree; raises FormulaError with the span at fault."""
-    builder = _Builder(text)
+    builder = _Builder(text, count(node) > _LARGE_FORMULA)
     try:
         expr = builder.build(node).expr
         builder.check_result(expr, node)
@@ -74,8 +79,9 @@ def build(node: Node, text: str) -> sp.Expr:
 
 
 class _Builder:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, large: bool) -> None:
         self.text = text
+        self.large = large
 
     def build(self, node: Node) -> Built:
         match node:
@@ -171,8 +177,22 @@ class _Builder:
             size += factor.size
             constant = constant and factor.value is not None
             value *= factor.value if factor.value is not None else 1.0
+        rests, irrational = self.without_irrationals(node, rests)
+        coefficient = self.small(coefficient * irrational, node)
         expr = _scaled(numbers.exact(coefficient), sp.Mul(*rests))
         return self.finished(node, expr, value if constant else None, size)
+
+    def without_irrationals(
+        self, node: Node, factors: list[sp.Expr]
+    ) -> tuple[list[sp.Expr], Fraction]:
+        """Factors like sqrt(2), if there are many, as one float: sympy pairs them all."""
+        parts = [part for factor in factors for part in sp.Mul.make_args(factor)]
+        irrational = [part for part in parts if part.is_number and not part.is_Rational]
+        if len(irrational) <= _MAX_IRRATIONAL_FACTORS:
+            return factors, Fraction(1)
+        value = self.check(math.prod(float(part) for part in irrational), node)
+        rests = [part for part in parts if not part.is_number or part.is_Rational]
+        return rests, Fraction(value)
 
     def small(self, coefficient: Fraction, node: Node) -> Fraction:
         """The coefficient as far as sympy shall see it: rounded where it is long."""
@@ -200,8 +220,12 @@ class _Builder:
         if number != 1 and exponent.expr.is_Integer:
             scale = self.small(numbers.fraction_of(number) ** int(exponent.expr), node)
             expr = _scaled(numbers.exact(scale), sp.Pow(rest, exponent.expr))
+        elif number > 0 and not _small(number):
+            # No root of a long number: sympy would factor it.
+            scale = self.small(Fraction(float(number) ** exponent.value), node)
+            expr = _scaled(numbers.exact(scale), _powered(rest, exponent.expr))
         else:
-            expr = sp.Pow(base.expr, exponent.expr)
+            expr = _powered(base.expr, exponent.expr)
         return Built(expr, None, size)
 
     def constant_power(
@@ -217,10 +241,12 @@ class _Builder:
             hint = "write cbrt(x) or root(x, n)" if _odd_root(right.expr) else ""
             self.refuse("a negative number has no real power of this kind", node, hint)
         size = left.size + right.size + 1
+        if left.expr.is_Rational and not right.expr.is_Integer and not _small(left.expr):
+            return Built(numbers.tidy(value), value, size)
         if left.expr.is_Rational and right.expr.is_Integer:
             fraction = numbers.fraction_of(left.expr) ** int(right.expr)
             return self.finished(node, numbers.exact(fraction), value, size)
-        return self.finished(node, sp.Pow(left.expr, right.expr), value, size)
+        return self.finished(node, _powered(left.expr, right.expr), value, size)
 
     def finished(self, node: Node, expr: sp.Expr, value: float | None, size: int) -> Built:
         """Check a constant; make it one float where it is long or no longer exact."""
@@ -249,6 +275,8 @@ class _Builder:
         if node.name in {"sqrt", "pow", "root"}:
             return self.root_or_power(node, items)
         exprs = [item.expr for item in items]
+        if node.name == "mod":
+            return self.doubled(node, self.mod(node, exprs), size + items[1].size)
         return Built(self.apply(node, exprs, size), None, size)
 
     def constant_call(
@@ -298,12 +326,16 @@ class _Builder:
         # An odd root is real for negative numbers too.
         if degree == 3:
             return Built(functions.get("cbrt").sympy(items[0].expr), None, items[0].size + 1)
-        size = self.power(
-            node,
-            Built(sp.Abs(items[0].expr), None, items[0].size),
-            Built(sp.Rational(1, int(degree)), 1 / degree, 1),
-        )
-        return Built(sp.sign(items[0].expr) * size.expr, None, size.size)
+        item = items[0]
+        exponent = Built(sp.Rational(1, int(degree)), 1 / degree, 1)
+        size = self.power(node, Built(sp.Abs(item.expr), None, item.size), exponent)
+        return self.doubled(node, sp.sign(item.expr) * size.expr, size.size + item.size)
+
+    def doubled(self, node: Node, expr: sp.Expr, size: int) -> Built:
+        """A result that holds an argument twice; nested, it would grow exponentially."""
+        if size > MAX_NODES:
+            self.refuse(f"written out, more than {MAX_NODES} operations", node)
+        return Built(expr, None, size)
 
     def apply(self, node: Call, exprs: list[sp.Expr], size: int) -> sp.Expr:
         """The call of a function with a variable somewhere in its arguments."""
@@ -313,12 +345,12 @@ class _Builder:
         if name in {"max", "min"}:
             head = sp.Max if name == "max" else sp.Min
             return head(*exprs, evaluate=False) if len(set(exprs)) > 1 else first
-        if name in {"log", "mod"}:
-            return self.logarithm(node, exprs) if name == "log" else self.mod(node, exprs)
+        if name == "log":
+            return self.logarithm(node, exprs)
         if name.startswith("bessel"):
             order = float(first) if first.is_Number else None
             name, first = self.bessel_name(node, order), exprs[1]
-        if size > _LARGE:
+        if size > _LARGE or self.large:
             return _unsimplified(name, first)
         return functions.get(name).sympy(first)
 
@@ -334,7 +366,7 @@ class _Builder:
         x, modulus = exprs
         if modulus.is_zero:
             self.refuse("division by zero", node.arguments[1])
-        return x - modulus * sp.floor(x / modulus)
+        return modulus * functions.get("frac").sympy(x / modulus)
 
     def piecewise(self, node: Call) -> Built:
         pieces: list[tuple[sp.Expr, object]] = []
@@ -385,6 +417,16 @@ def _scaled(number: sp.Expr, rest: sp.Expr) -> sp.Expr:
     return sp.Mul(number, rest)
 
 
+def _powered(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+    """base**exponent. Powers of powers, on which sympy takes exponential time, by hand."""
+    if not (base.is_Pow and base.exp.is_number) or exponent.is_Integer:
+        return sp.Pow(base, exponent)
+    if base.exp.is_Rational and exponent.is_Rational and not base.exp.is_Integer:
+        # The base cannot be negative, so the exponents multiply.
+        return sp.Pow(base.base, base.exp * exponent)
+    return sp.Pow(base, exponent, evaluate=False)
+
+
 def _unsimplified(name: str, argument: sp.Expr) -> sp.Expr:
     """The function without sympy's simplifications, which take long on large arguments."""
     slot = sp.Dummy()
@@ -393,6 +435,10 @@ def _unsimplified(name: str, argument: sp.Expr) -> sp.Expr:
     if applied.func is sp.Heaviside:
         return sp.Heaviside(argument, *rest, evaluate=False)
     return applied.func(*rest, argument, evaluate=False)
+
+
+def _small(number: sp.Expr) -> bool:
+    return bool(number.is_Rational and abs(number.p) <= 1000 and number.q <= 1000)
 
 
 def _simple(item: Built) -> bool:
