@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
 PICTURES = (".svg", ".png")
 PROGRESS_LINES = 20
 PORT = 5006
+MAX_PORT = 65_535
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("kanstudio: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read this, such as head, has enough; Python would say so again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
     return status
 
 
@@ -68,10 +75,10 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_serve(commands: Any) -> None:
     command = commands.add_parser("serve", help="start the Studio in the browser")
-    command.add_argument("--port", type=int, default=PORT, help="0 takes a free one")
+    command.add_argument("--port", type=_port, default=PORT, help="0 takes a free one")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on")
     command.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    command.add_argument("--num-procs", type=int, default=1, help="server processes")
+    command.add_argument("--num-procs", type=_count, default=1, help="server processes")
     command.set_defaults(run=run_serve)
 
 
@@ -139,6 +146,18 @@ def _add_formula(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {MAX_PORT}, not {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1, not {text!r}")
+    return int(text)
+
+
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     if not all(names):
@@ -158,12 +177,14 @@ def _range(text: str) -> tuple[str, tuple[float, float]]:
 def run_serve(arguments: argparse.Namespace) -> int:
     from kanstudio.app.serve import serve
 
-    serve(
-        port=arguments.port,
-        host=arguments.host,
-        show=not arguments.no_browser,
-        num_procs=arguments.num_procs,
-    )
+    host, port = arguments.host, arguments.port
+    try:
+        serve(port, host, show=not arguments.no_browser, num_procs=arguments.num_procs)
+    except OSError as error:
+        reason = error.strerror or error
+        raise KanStudioError(
+            f"cannot listen on {host}, port {port}: {reason} (--port 0 takes a free port)"
+        ) from error
     return 0
 
 

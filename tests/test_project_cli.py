@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -137,10 +140,34 @@ def test_export_draws(ending: str, tmp_path: Path, capsys: pytest.CaptureFixture
 def test_serve_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     from kanstudio.app import serve
 
-    seen: dict[str, object] = {}
-    monkeypatch.setattr(serve, "serve", lambda **options: seen.update(options))
+    seen: list[object] = []
+    monkeypatch.setattr(serve, "serve", lambda *a, **options: seen.extend([*a, options]))
     assert run("serve", "--port", "0", "--host", "127.0.0.1", "--no-browser") == 0
-    assert seen == {"port": 0, "host": "127.0.0.1", "show": False, "num_procs": 1}
+    assert seen == [0, "127.0.0.1", {"show": False, "num_procs": 1}]
+
+
+def test_taken_port_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "kanstudio", "serve", "--no-browser", "--port", port]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == cli.EXIT_ERROR
+    (line,) = done.stderr.splitlines()
+    assert port in line
+
+
+@pytest.mark.parametrize("option", [("--port", "-1"), ("--port", "70000"), ("--num-procs", "0")])
+def test_serve_refuses_impossible_numbers(option: tuple[str, str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("serve", *option)
+    assert ended.value.code == cli.EXIT_ERROR
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    command = f"{sys.executable} -m kanstudio train x --steps 40 | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("step")
+    assert done.stderr == ""
 
 
 def test_complaint_of_any_error_is_text() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import panel as pn
 from bokeh.server.server import Server
+from tornado.process import task_id
 
 APP = Path(__file__).with_name("main.py")
 
@@ -21,8 +22,10 @@ def serve(
     )  # fmt: skip
     shown = "127.0.0.1" if host in ("", "0.0.0.0") else host
     address = f"http://{shown}:{server.port}/"
-    print(f"KAN Studio: {address}", flush=True)
-    if show:
-        server.io_loop.call_later(0.2, lambda: webbrowser.open(address))
+    # Of several processes on one port, only the first speaks.
+    if not task_id():
+        print(f"KAN Studio: {address}", flush=True)
+        if show:
+            server.io_loop.call_later(0.2, lambda: webbrowser.open(address))
     server.start()
     server.io_loop.start()
