@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import urllib.request
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
 
 if TYPE_CHECKING:
     from conftest import Server
-
-
-def status(page: Page) -> dict[str, str]:
-    """The status line's data attributes, without "data-"."""
-    facts: dict[str, str] = page.locator("#kanstudio-status").evaluate(
-        "node => ({...node.dataset})"
-    )
-    return facts
 
 
 def test_address_is_local_and_free(studio_server: Server) -> None:
@@ -28,15 +18,6 @@ def test_address_is_local_and_free(studio_server: Server) -> None:
     assert (address.scheme, address.hostname) == ("http", "127.0.0.1")
     assert address.port and address.port > 1024
     assert studio_server.running
-
-
-def test_first_visit_shows_a_compiled_example(studio_page: Page) -> None:
-    facts = status(studio_page)
-    assert facts["state"] == "idle"
-    assert len(json.loads(facts["widths"])) >= 2
-    assert int(facts["edgesSymbolic"]) >= 1
-    assert float(facts["maxError"]) < 1e-9
-    expect(studio_page.get_by_role("region", name="Network")).to_be_visible()
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
