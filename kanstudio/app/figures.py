@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import panel as pn
 from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Range1d, Span
 from bokeh.plotting import figure
+from panel.io import push_notebook
 
 from kanstudio.network.network import FloatArray
 
@@ -58,7 +60,19 @@ def _paint_axes(chart: Any, theme: str) -> None:
     chart.ygrid.grid_line_color = colours["grid"]
 
 
-class LossChart:
+class Chart:
+    """A figure in its pane."""
+
+    def __init__(self, chart: Any) -> None:
+        self.figure = chart
+        self.pane = pn.pane.Bokeh(chart, sizing_mode="stretch_both")
+
+    def _push(self) -> None:
+        """In a notebook, changes of a figure travel only when they are told to."""
+        push_notebook(self.pane)
+
+
+class LossChart(Chart):
     """RMSE of training and test samples over the steps, on a log axis."""
 
     def __init__(self) -> None:
@@ -66,7 +80,7 @@ class LossChart:
         self._empty = True
         # Ranges of our own: an empty log axis has none, and automatic ones jump about.
         self._x, self._y = Range1d(0, 1), Range1d(1e-3, 1)
-        self.figure = _plain(y_axis_type="log", name="loss", x_range=self._x, y_range=self._y)
+        super().__init__(_plain(y_axis_type="log", name="loss", x_range=self._x, y_range=self._y))
         _quiet_axes(self.figure)
         self._train = self.figure.line("step", "train", source=self._source, line_width=2)
         self._test = self.figure.line(
@@ -94,6 +108,7 @@ class LossChart:
         _paint_axes(self.figure, theme)
         self._train.glyph.line_color = COLOURS[theme]["train"]
         self._test.glyph.line_color = COLOURS[theme]["test"]
+        self._push()
 
     def show(self, step: Sequence[int], train: Sequence[float], test: Sequence[float]) -> None:
         """Replace the curves; losses of 0 or less have no place on a log axis."""
@@ -113,6 +128,7 @@ class LossChart:
             middle, reach = (low + high) / 2, max(0.55, 0.55 * (high - low))
             self._y.update(start=10 ** (middle - reach), end=10 ** (middle + reach))
             self._x.update(start=float(columns["step"][0]), end=float(columns["step"][-1]) + 1e-9)
+        self._push()
 
 
 def thinned(n: int, most: int) -> np.ndarray:
@@ -122,22 +138,20 @@ def thinned(n: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, most).round().astype(int))
 
 
-class CurveChart:
+class CurveChart(Chart):
     """One edge: its fronts, their sum, and how its input is distributed."""
 
     def __init__(self) -> None:
         self._lines = ColumnDataSource({name: [0, 1] for name in ("x", *LINES)})
         self._bars = ColumnDataSource({"left": [], "right": [], "top": [], "bottom": []})
-        self.figure = _plain(name="curve")
+        super().__init__(_plain(name="curve"))
         _quiet_axes(self.figure)
         self._data = self.figure.quad(
             left="left", right="right", top="top", bottom="bottom", source=self._bars,
             line_color=None, fill_alpha=0.85,
         )  # fmt: skip
         self._parts = {
-            name: self.figure.line(
-                "x", name, source=self._lines, line_width=width, line_dash=dash
-            )
+            name: self.figure.line("x", name, source=self._lines, line_width=width, line_dash=dash)
             for name, (width, dash) in LINES.items()
         }
         self._zero = Span(location=0, dimension="width", line_width=1)
@@ -155,6 +169,7 @@ class CurveChart:
             self._parts[name].glyph.line_color = colours[colour]
         self._data.glyph.fill_color = colours["data"]
         self._zero.line_color = colours["grid"]
+        self._push()
 
     def show(
         self,
@@ -167,6 +182,7 @@ class CurveChart:
         columns = {name: nothing if y is None else y for name, y in fronts.items()}
         self._lines.data = {"x": x, **columns}
         self._bars.data = histogram(samples, x, columns["total"])
+        self._push()
 
 
 def histogram(samples: FloatArray, x: FloatArray, y: FloatArray) -> dict[str, FloatArray]:

@@ -125,7 +125,6 @@ export function render({ model, el }) {
   applyTheme(wanted);
   send("hello", { theme: wanted });
   window.addEventListener("offline", () => { lost.hidden = false; });
-  const view = window.Bokeh.index.find_one_by_id(model.id);
-  view?.model.document?.on_event("connection_lost", () => { lost.hidden = false; });
+  model.document?.on_event("connection_lost", () => { lost.hidden = false; });
   return room;
 }

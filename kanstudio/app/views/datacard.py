@@ -140,9 +140,7 @@ class DataCard(Part):
         fraction, seed = message.number("test_fraction"), message.whole("seed")
         try:
             if fraction is None or seed is None:
-                raise DataError(
-                    "The share for testing is a number, the seed a whole one"
-                )
+                raise DataError("The share for testing is a number, the seed a whole one")
             dataset = table_dataset(
                 self._table, message.texts("inputs"), message.texts("outputs"), fraction, seed
             )

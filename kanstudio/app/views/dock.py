@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import panel as pn
 from panel.viewable import Child
 
 from kanstudio.app.component import Message, Part, script
@@ -37,7 +36,7 @@ class Dock(Part):
     ) -> None:
         self._chart = LossChart()
         super().__init__(
-            chart=pn.pane.Bokeh(self._chart.figure, sizing_mode="stretch_both"),
+            chart=self._chart.pane,
             datacard=datacard,
             **params,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import panel as pn
 from panel.viewable import Child
 
 from kanstudio.app.component import Part, script
@@ -30,9 +29,7 @@ class Inspector(Part):
 
     def __init__(self, session: Session, desk: Desk, **params: Any) -> None:
         self._chart = CurveChart()
-        super().__init__(
-            figure=pn.pane.Bokeh(self._chart.figure, sizing_mode="stretch_both"), **params
-        )
+        super().__init__(figure=self._chart.pane, **params)
         self._session = session
         self._desk = desk
         self.actions = {"clear": lambda _: session.select(Selection())}
@@ -81,11 +78,17 @@ class Inspector(Part):
             {
                 "title": "Fronts",
                 "facts": [
-                    ("Symbolic mask", small(layer.symbolic_mask[at])),
-                    ("Spline mask", small(layer.spline_mask[at])),
-                    ("Scale of spline", small(layer.scale_sp[at])),
-                    ("Scale of base", small(layer.scale_base[at])),
-                    ("Spline's share of variance", f"{fact.spline_share[at]:.0%}"),
+                    ("Symbolic mask", small(layer.symbolic_mask[at]) if symbolic else "off"),
+                    ("Spline mask", small(layer.spline_mask[at]) if spline else "off"),
+                    *(
+                        [
+                            ("Scale of spline", small(layer.scale_sp[at])),
+                            ("Scale of base", small(layer.scale_base[at])),
+                            ("Spline's share of variance", f"{fact.spline_share[at]:.0%}"),
+                        ]
+                        if spline
+                        else []
+                    ),
                 ],
             },
             {
@@ -98,7 +101,7 @@ class Inspector(Part):
             },
         ]
         self.put(
-            title=f"Edge · layer {edge.layer}",
+            title=f"Edge · into {level_title(network, edge.layer + 1).lower()}",
             subtitle=f"{node_name(network, edge.layer, edge.source)} → {to}"
             + (f", factor {port + 1}" if owner.is_mult else ""),
             selected=True,
