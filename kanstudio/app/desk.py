@@ -16,12 +16,11 @@ from typing import Any, Literal
 import numpy as np
 
 from kanstudio.app.present import root_mean_square
-from kanstudio.app.session import LIVE_SAMPLES, Session
+from kanstudio.app.session import LIVE_SAMPLES, Session, View, view_of
 from kanstudio.editor.commands import ApplyTraining
 from kanstudio.editor.document import Document, LossRecord
 from kanstudio.errors import KanStudioError, TrainingError
 from kanstudio.network.forward import evaluate
-from kanstudio.network.measure import Measurement, measure
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.run import available_devices
 from kanstudio.training.runner import RunHandle, Runner, RunStatus
@@ -48,7 +47,7 @@ class Losses:
 class Observed:
     """What a worker says about a snapshot, so that the server need not compute it."""
 
-    measurement: Measurement
+    view: View
     max_error: float | None
 
 
@@ -60,7 +59,7 @@ def observe(
     if expected is not None:
         difference = np.abs(evaluate(network, test_x) - expected)[np.isfinite(expected)]
         error = float(difference.max()) if difference.size else None
-    return Observed(measure(network, samples), error)
+    return Observed(view_of(network, samples), error)
 
 
 class Desk:
@@ -220,7 +219,7 @@ class Desk:
             return
         observed = status.observed if isinstance(status.observed, Observed) else None
         self._live_error = observed.max_error if observed else None
-        self._session.follow(status.network, observed.measurement if observed else None)
+        self._session.follow(status.network, observed.view if observed else None)
 
     def _measure_rate(self, now: float) -> None:
         then, step = self._clock

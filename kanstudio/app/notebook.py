@@ -23,13 +23,36 @@ HEIGHT = 760
 N_SAMPLES = 1_000
 
 
-def studio(model: KAN | str | None = None, ranges: Sequence[tuple[float, float]] = ()) -> Any:
+class Cell:
+    """A Studio that shows itself as the value of a notebook cell."""
+
+    def __init__(self, room: Studio) -> None:
+        self.room = room
+        self.view = room.view(HEIGHT)
+
+    @property
+    def network(self) -> Network:
+        """The network as it is now."""
+        return self.room.session.network
+
+    @property
+    def model(self) -> KAN:
+        """A model of the network as it is now."""
+        from kanstudio.kan import KAN
+
+        return KAN.from_network(self.network)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return self.view._repr_mimebundle_(include, exclude)
+
+
+def studio(model: KAN | str | None = None, ranges: Sequence[tuple[float, float]] = ()) -> Cell:
     """The Studio for a model or a formula, as the value of a notebook cell.
 
     model: a KAN, a formula's text, or None for the first example. ranges: (low, high)
     of each input of a KAN, by default (-1, 1); the model itself trains on what it
-    computes now until other data are chosen. The model is copied, never changed:
-    ``studio(model).session.network`` is the network as edited.
+    computes now until other data are chosen. The model is copied, never changed: the
+    edited one is the cell's ``model``.
     """
     pn.extension("mathjax")
     if model is None:
@@ -39,9 +62,8 @@ def studio(model: KAN | str | None = None, ranges: Sequence[tuple[float, float]]
     else:
         session = Session(_document(model.network(), ranges), "model")
     room = Studio(shared_runner, session, page=False)
-    view = room.view(HEIGHT)
     pn.state.add_periodic_callback(room.tick, period=TICK_MS)
-    return view
+    return Cell(room)
 
 
 def _document(network: Network, ranges: Sequence[tuple[float, float]]) -> Document:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from kanstudio.app.gallery import Example, first_document
 from kanstudio.app.reading import Check, read
 from kanstudio.editor.commands import (
@@ -25,8 +27,9 @@ from kanstudio.editor.commands import (
 from kanstudio.editor.document import Document
 from kanstudio.editor.history import History
 from kanstudio.errors import KanStudioError
-from kanstudio.network.measure import Measurement, measure
+from kanstudio.network.measure import EdgeCurves, Measurement, curves, measure
 from kanstudio.network.network import EdgeRef, FloatArray, Network
+from kanstudio.scene.frame import points_of
 
 LOG = logging.getLogger("kanstudio.app")
 MEASURED_SAMPLES = 1_000
@@ -77,6 +80,23 @@ class LevelCard:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class View:
+    """What the picture of a network needs: its measures, and its edges' curves."""
+
+    measurement: Measurement
+    lines: tuple[EdgeCurves, ...]
+
+
+def view_of(network: Network, samples: FloatArray) -> View:
+    """Measure a network and sample its curves; without the curves of single fronts."""
+    measurement = measure(network, samples)
+    lines = curves(network, measurement, points_of(network.n_edge))
+    nothing = np.empty(0)
+    slim = tuple(replace(line, symbolic=nothing, spline=nothing) for line in lines)
+    return View(measurement, slim)
+
+
 class Session:
     """The state of one session, changed by its methods, each of which tells the listeners."""
 
@@ -94,7 +114,7 @@ class Session:
         self.live: Network | None = None
         self.before_edit: Callable[[], str] = str
         self._listeners: list[Listener] = []
-        self._measured: tuple[Network, Measurement] | None = None
+        self._view: tuple[Network, View] | None = None
 
     # Listening.
 
@@ -130,12 +150,16 @@ class Session:
         return self.document.dataset.train_x[:most]
 
     @property
-    def measurement(self) -> Measurement:
+    def view(self) -> View:
         """The present network on the training samples; computed once per network."""
         network = self.network
-        if self._measured is None or self._measured[0] is not network:
-            self._measured = network, measure(network, self.samples)
-        return self._measured[1]
+        if self._view is None or self._view[0] is not network:
+            self._view = network, view_of(network, self.samples)
+        return self._view[1]
+
+    @property
+    def measurement(self) -> Measurement:
+        return self.view.measurement
 
     def selected_edge(self) -> EdgeRef | None:
         if self.selection.kind != "edge":
@@ -225,10 +249,10 @@ class Session:
         self.history = self.history.do(command)
         self._moved(before)
 
-    def follow(self, network: Network, measurement: Measurement | None) -> None:
+    def follow(self, network: Network, view: View | None) -> None:
         """Show where a run has got to."""
         self.live = network
-        self._measured = None if measurement is None else (network, measurement)
+        self._view = None if view is None else (network, view)
         self.tell("network")
 
     def undo(self) -> None:

@@ -7,13 +7,14 @@ Little-endian: the header, then float32 ranges (edges x 4), score, share, curves
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kanstudio.errors import DataError
-from kanstudio.network.measure import Measurement, curves, measure
+from kanstudio.network.measure import EdgeCurves, Measurement, curves, measure
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.scene.scene import Scene
 
@@ -107,21 +108,22 @@ def frame_of(
     beta: float = 3.0,
     sequence: int = 0,
     n_points: int = 64,
+    lines: Sequence[EdgeCurves] | None = None,
 ) -> Frame:
     """The frame of a network in its scene.
 
     data: samples (n, inputs), or what ``measure`` made of them; None takes points spread
     over the domain of the first layer's grids. colour_by: front, forward or attribution.
     metric (forward_n, forward_u, backward) defaults to what colour_by asks for. Opacity
-    is tanh(beta * score). Raises DataError for an unknown name or a network that the
-    scene does not show.
+    is tanh(beta * score). lines: the curves, if they are known already. Raises DataError
+    for an unknown name or a network that the scene does not show.
     """
     if colour_by not in COLOUR_BY:
         raise DataError(f"colour_by {colour_by!r} is not one of {', '.join(COLOUR_BY)}")
     _check(network, scene)
     facts = data if isinstance(data, Measurement) else _measure(network, data)
     metric = metric or _METRIC[colour_by]
-    lines = curves(network, facts, n_points)
+    lines = lines or curves(network, facts, n_points)
     parts = []
     for layer, fact, line, at in zip(
         network.layers, facts.layers, lines, scene.positions, strict=True
@@ -158,9 +160,10 @@ def make_frame(
     beta: float = 3.0,
     sequence: int = 0,
     n_points: int | None = None,
+    lines: Sequence[EdgeCurves] | None = None,
 ) -> bytes:
     """frame_of as bytes; n_points defaults to 64, and to fewer for very large networks."""
-    count = n_points or (64 if len(scene.edges) <= 600 else 32)
+    count = n_points or points_of(len(scene.edges))
     return encode_frame(
         frame_of(
             network,
@@ -171,8 +174,14 @@ def make_frame(
             beta=beta,
             sequence=sequence,
             n_points=count,
+            lines=lines,
         )
     )
+
+
+def points_of(n_edges: int) -> int:
+    """Points of each curve in the picture of so many edges."""
+    return 64 if n_edges <= 600 else 32
 
 
 def normalised(values: FloatArray) -> tuple[NDArray[np.float32], FloatArray]:

@@ -78,7 +78,9 @@ def test_first_visit_shows_a_compiled_example(studio_page: Page) -> None:
 def test_page_fits_the_window(studio_page: Page) -> None:
     for width, height in ((1280, 720), (1920, 1080)):
         studio_page.set_viewport_size({"width": width, "height": height})
-        page_size = "[document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight]"
+        page_size = (
+            "[document.scrollingElement.scrollWidth, document.scrollingElement.scrollHeight]"
+        )
         assert studio_page.evaluate(page_size) == [width, height]
 
 
@@ -136,7 +138,9 @@ def test_depth_is_added_above_the_outputs(studio_page: Page) -> None:
 
 
 def test_edge_that_is_clicked_is_inspected(studio_page: Page) -> None:
-    place = studio_page.get_by_test_id("kan-canvas").evaluate("el => el.kan.locate('edge', '0-3.0')")
+    place = studio_page.get_by_test_id("kan-canvas").evaluate(
+        "el => el.kan.locate('edge', '0-3.0')"
+    )
     studio_page.mouse.click(place["x"], place["y"])
     inspector = studio_page.get_by_role("region", name="Inspector")
     expect(inspector).to_contain_text("Symbolic mask", timeout=LONG)

@@ -60,6 +60,7 @@ class NetworkView:
                 network,
                 self._scene,
                 session.measurement,
+                lines=session.view.lines,
                 colour_by=session.colour.metric,
                 beta=session.colour.beta,
                 sequence=self._sequence,
