@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import socket
 import subprocess
 import sys
@@ -168,6 +169,21 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("step")
     assert done.stderr == ""
+
+
+def test_the_readmes_commands_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = Path(__file__).resolve().parent.parent
+    text = (root / "README.md").read_text("utf-8").replace("\\\n", " ")
+    lines = [shlex.split(line) for line in text.splitlines() if line.startswith("    kanstudio ")]
+    assert [line[1] for line in lines] == ["compile", "train", "export"]
+    (tmp_path / "examples").symlink_to(root / "examples")
+    monkeypatch.chdir(tmp_path)
+    for line in lines:
+        assert run(*line[1:]) == 0
+    # The stopwatch alone makes 0.0113 s.
+    assert losses(capsys.readouterr().out)[-1][1] < 0.015
 
 
 def test_complaint_of_any_error_is_text() -> None:
