@@ -94,12 +94,3 @@ def children(node: Node) -> tuple[Node, ...]:
         case Compare():
             return (node.left, node.right)
     return ()
-
-
-def count(node: Node) -> int:
-    """How many nodes the tree has."""
-    found, stack = 0, [node]
-    while stack:
-        found += 1
-        stack.extend(children(stack.pop()))
-    return found

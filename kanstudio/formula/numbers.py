@@ -20,7 +20,7 @@ def exact(value: Fraction) -> sp.Expr:
     """A Rational where numerator and denominator are small, otherwise a Float."""
     if abs(value.numerator) <= MAX_EXACT and value.denominator <= MAX_EXACT:
         return sp.Rational(value.numerator, value.denominator)
-    return sp.Float(float(value))
+    return tidy(float(value))
 
 
 def tidy(value: float) -> sp.Expr:

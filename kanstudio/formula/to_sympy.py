@@ -1,20 +1,21 @@
 """From the syntax tree to sympy, with nothing left to sympy that could take long.
 
-Every step knows the float64 value of what is constant (see numbers.py). Coefficients are
-collected here and not by sympy, so that no integer grows beyond what a float can hold.
+Every step knows the float64 value of what is constant (see numbers.py); what is not
+constant is put together by algebra.py.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import NoReturn
 
 import sympy as sp
 
 from kanstudio import functions
-from kanstudio.formula import numbers
+from kanstudio.formula import algebra, numbers
 from kanstudio.formula.ast import (
     Call,
     Compare,
@@ -26,10 +27,8 @@ from kanstudio.formula.ast import (
     Product,
     Sum,
     Variable,
-    count,
 )
 from kanstudio.formula.limits import (
-    MAX_CONSTANT,
     MAX_EXACT_NODES,
     MAX_EXPONENT,
     MAX_NODES,
@@ -42,11 +41,6 @@ _EXACT = frozenset(
     {"exp", "log", "sqrt", "sin", "cos", "tan", "cot", "sec", "csc"}
     | {"arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"}
 )
-# Sympy's own simplifications of a function are left out where its argument has more nodes
-# than _LARGE or the formula more than _LARGE_FORMULA.
-_LARGE = 60
-_LARGE_FORMULA = 600
-_MAX_IRRATIONAL_FACTORS = 8
 _RELATIONS = {
     "<": sp.StrictLessThan,
     "<=": sp.LessThan,
@@ -69,7 +63,7 @@ _MINUS_ONE = Built(sp.Integer(-1), -1.0, 1)
 
 def build(node: Node, text: str) -> sp.Expr:
     """The sympy expression of a tree; raises FormulaError with the span at fault."""
-    builder = _Builder(text, count(node) > _LARGE_FORMULA)
+    builder = _Builder(text)
     try:
         expr = builder.build(node).expr
         builder.check_result(expr, node)
@@ -79,9 +73,8 @@ def build(node: Node, text: str) -> sp.Expr:
 
 
 class _Builder:
-    def __init__(self, text: str, large: bool) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self.large = large
 
     def build(self, node: Node) -> Built:
         match node:
@@ -141,92 +134,51 @@ class _Builder:
 
     def sum(self, node: Sum) -> Built:
         terms = [self.build(term) for term in node.terms]
-        size = 1 + sum(term.size for term in terms)
-        coefficients: dict[sp.Expr, Fraction] = {}
-        for term in terms:
-            coefficient, rest = term.expr.as_coeff_Mul(rational=False)
-            total = coefficients.get(rest, Fraction(0)) + numbers.fraction_of(coefficient)
-            coefficients[rest] = numbers.fraction_of(numbers.exact(total))
-        expr = sp.Add(
-            *(_scaled(numbers.exact(number), rest) for rest, number in coefficients.items())
-        )
+        with self.bounded(node):
+            expr = algebra.add(term.expr for term in terms)
         value = None
         if all(term.value is not None for term in terms):
             value = math.fsum(term.value for term in terms if term.value is not None)
-        return self.finished(node, expr, value, size)
+        return self.finished(node, expr, value, 1 + sum(term.size for term in terms))
 
     def quotients(self, node: Product) -> Built:
         factors = []
         for item, divides in zip(node.factors, node.divided, strict=True):
             factor = self.build(item)
             if divides:
-                if _is_zero(factor):
+                if factor.value == 0 or factor.expr == 0:
                     self.refuse("division by zero", item)
                 factor = self.power(item, factor, _MINUS_ONE)
             factors.append(factor)
         return self.product(node, factors)
 
     def product(self, node: Node, factors: list[Built]) -> Built:
-        coefficient, rests, size, value = Fraction(1), [], 1, 1.0
-        constant = True
-        for factor in factors:
-            number, rest = factor.expr.as_coeff_Mul(rational=False)
-            coefficient *= numbers.fraction_of(number)
-            coefficient = self.small(coefficient, node)
-            rests.append(rest)
-            size += factor.size
-            constant = constant and factor.value is not None
-            value *= factor.value if factor.value is not None else 1.0
-        rests, irrational = self.without_irrationals(node, rests)
-        coefficient = self.small(coefficient * irrational, node)
-        expr = _scaled(numbers.exact(coefficient), sp.Mul(*rests))
-        return self.finished(node, expr, value if constant else None, size)
+        with self.bounded(node):
+            expr = algebra.multiply(factor.expr for factor in factors)
+        value = None
+        if all(factor.value is not None for factor in factors):
+            value = math.prod(factor.value for factor in factors if factor.value is not None)
+        return self.finished(node, expr, value, 1 + sum(factor.size for factor in factors))
 
-    def without_irrationals(
-        self, node: Node, factors: list[sp.Expr]
-    ) -> tuple[list[sp.Expr], Fraction]:
-        """Factors like sqrt(2), if there are many, as one float: sympy pairs them all."""
-        parts = [part for factor in factors for part in sp.Mul.make_args(factor)]
-        irrational = [part for part in parts if part.is_number and not part.is_Rational]
-        if len(irrational) <= _MAX_IRRATIONAL_FACTORS:
-            return factors, Fraction(1)
-        value = self.check(math.prod(float(part) for part in irrational), node)
-        rests = [part for part in parts if not part.is_number or part.is_Rational]
-        return rests, Fraction(value)
-
-    def small(self, coefficient: Fraction, node: Node) -> Fraction:
-        """The coefficient as far as sympy shall see it: rounded where it is long."""
+    @contextmanager
+    def bounded(self, node: Node) -> Iterator[None]:
+        """Refuse coefficients that grow beyond what a float holds."""
         try:
-            self.check(float(coefficient), node)
+            yield
         except OverflowError:
             self.refuse("a constant beyond 1e300", node)
-        return numbers.fraction_of(numbers.exact(coefficient))
 
     def power(self, node: Node, base: Built, exponent: Built) -> Built:
         size = base.size + exponent.size + 1
-        if exponent.value is None:
-            if base.value is not None and base.value < 0:
-                self.refuse("a negative number to a variable power has no real value", node)
-            return Built(sp.Pow(base.expr, exponent.expr), None, size)
-        if abs(exponent.value) > MAX_EXPONENT:
+        if exponent.value is None and base.value is not None and base.value < 0:
+            self.refuse("a negative number to a variable power has no real value", node)
+        if exponent.value is not None and abs(exponent.value) > MAX_EXPONENT:
             where = node.exponent if isinstance(node, Power) else node
             self.refuse(f"an exponent beyond {MAX_EXPONENT}", where)
-        if base.value is not None:
+        if exponent.value is not None and base.value is not None:
             return self.constant_power(node, base.value, exponent.value, base, exponent)
-        number, rest = base.expr.as_coeff_Mul(rational=False)
-        size_of_number = abs(math.log10(abs(float(number)))) if number else 0.0
-        if size_of_number * abs(exponent.value) > math.log10(MAX_CONSTANT):
-            self.refuse("a constant beyond 1e300", node)
-        if number != 1 and exponent.expr.is_Integer:
-            scale = self.small(numbers.fraction_of(number) ** int(exponent.expr), node)
-            expr = _scaled(numbers.exact(scale), sp.Pow(rest, exponent.expr))
-        elif number > 0 and not _small(number):
-            # No root of a long number: sympy would factor it.
-            scale = self.small(Fraction(float(number) ** exponent.value), node)
-            expr = _scaled(numbers.exact(scale), _powered(rest, exponent.expr))
-        else:
-            expr = _powered(base.expr, exponent.expr)
-        return Built(expr, None, size)
+        with self.bounded(node):
+            return Built(algebra.power(base.expr, exponent.expr), None, size)
 
     def constant_power(
         self, node: Node, base: float, exponent: float, left: Built, right: Built
@@ -246,7 +198,7 @@ class _Builder:
         if left.expr.is_Rational and right.expr.is_Integer:
             fraction = numbers.fraction_of(left.expr) ** int(right.expr)
             return self.finished(node, numbers.exact(fraction), value, size)
-        return self.finished(node, _powered(left.expr, right.expr), value, size)
+        return self.finished(node, algebra.power(left.expr, right.expr), value, size)
 
     def finished(self, node: Node, expr: sp.Expr, value: float | None, size: int) -> Built:
         """Check a constant; make it one float where it is long or no longer exact."""
@@ -277,7 +229,8 @@ class _Builder:
         exprs = [item.expr for item in items]
         if node.name == "mod":
             return self.doubled(node, self.mod(node, exprs), size + items[1].size)
-        return Built(self.apply(node, exprs, size), None, size)
+        with self.bounded(node):
+            return Built(self.apply(node, exprs), None, size)
 
     def constant_call(
         self, node: Call, items: list[Built], values: list[float], size: int
@@ -324,12 +277,13 @@ class _Builder:
             exponent = sp.Rational(1, int(degree))
             return self.power(node, items[0], Built(exponent, 1 / degree, 1))
         # An odd root is real for negative numbers too.
-        if degree == 3:
-            return Built(functions.get("cbrt").sympy(items[0].expr), None, items[0].size + 1)
         item = items[0]
-        exponent = Built(sp.Rational(1, int(degree)), 1 / degree, 1)
-        size = self.power(node, Built(sp.Abs(item.expr), None, item.size), exponent)
-        return self.doubled(node, sp.sign(item.expr) * size.expr, size.size + item.size)
+        if degree == 3:
+            return Built(algebra.apply("cbrt", item.expr), None, item.size + 1)
+        size = Built(algebra.apply("abs", item.expr), None, item.size)
+        root = self.power(node, size, Built(sp.Rational(1, int(degree)), 1 / degree, 1))
+        expr = algebra.multiply([algebra.apply("sgn", item.expr), root.expr])
+        return self.doubled(node, expr, root.size + item.size)
 
     def doubled(self, node: Node, expr: sp.Expr, size: int) -> Built:
         """A result that holds an argument twice; nested, it would grow exponentially."""
@@ -337,7 +291,7 @@ class _Builder:
             self.refuse(f"written out, more than {MAX_NODES} operations", node)
         return Built(expr, None, size)
 
-    def apply(self, node: Call, exprs: list[sp.Expr], size: int) -> sp.Expr:
+    def apply(self, node: Call, exprs: list[sp.Expr]) -> sp.Expr:
         """The call of a function with a variable somewhere in its arguments."""
         name, first = node.name, exprs[0]
         if name in _COMPOSED:
@@ -350,23 +304,20 @@ class _Builder:
         if name.startswith("bessel"):
             order = float(first) if first.is_Number else None
             name, first = self.bessel_name(node, order), exprs[1]
-        if size > _LARGE or self.large:
-            return _unsimplified(name, first)
-        return functions.get(name).sympy(first)
+        return algebra.apply(name, first)
 
     def logarithm(self, node: Call, exprs: list[sp.Expr]) -> sp.Expr:
-        top = sp.log(exprs[0])
-        if len(exprs) == 1 or exprs[1] == sp.E:
-            return top
-        if exprs[1].is_Number and (exprs[1] <= 0 or exprs[1] == 1):
+        x, base = exprs if len(exprs) > 1 else (exprs[0], sp.E)
+        if base.is_Number and (base <= 0 or base == 1):
             self.refuse("no base of a logarithm", node.arguments[1])
-        return top / sp.log(exprs[1])
+        return _log_to(x, base)
 
     def mod(self, node: Call, exprs: list[sp.Expr]) -> sp.Expr:
         x, modulus = exprs
-        if modulus.is_zero:
+        if modulus == 0:
             self.refuse("division by zero", node.arguments[1])
-        return modulus * functions.get("frac").sympy(x / modulus)
+        turns = algebra.multiply([x, algebra.power(modulus, algebra.MINUS_ONE)])
+        return algebra.multiply([modulus, algebra.apply("frac", turns)])
 
     def piecewise(self, node: Call) -> Built:
         pieces: list[tuple[sp.Expr, object]] = []
@@ -390,51 +341,37 @@ class _Builder:
         return Built(sp.Piecewise(*pieces, evaluate=False), None, size)
 
 
-def _log_to(base: int) -> object:
-    return lambda x: sp.log(x) / sp.log(sp.Integer(base))
+def _log_to(x: sp.Expr, base: sp.Expr) -> sp.Expr:
+    logarithms = [
+        sp.log(part) if part.is_number else algebra.apply("log", part) for part in (x, base)
+    ]
+    return algebra.multiply([logarithms[0], algebra.power(logarithms[1], algebra.MINUS_ONE)])
+
+
+def _one_over(name: str, x: sp.Expr) -> sp.Expr:
+    return algebra.power(algebra.apply(name, x), algebra.MINUS_ONE)
+
+
+def _factorial(x: sp.Expr) -> sp.Expr:
+    return algebra.apply("gamma", algebra.add([x, algebra.ONE]))
 
 
 def _hypot(x: sp.Expr, y: sp.Expr) -> sp.Expr:
-    return sp.sqrt(x**2 + y**2)
+    squares = [algebra.power(part, sp.Integer(2)) for part in (x, y)]
+    return algebra.power(algebra.add(squares), algebra.HALF)
 
 
 # Functions that are written with those of the table.
-_COMPOSED = {
-    "log2": _log_to(2),
-    "log10": _log_to(10),
-    "sech": lambda x: 1 / sp.cosh(x),
-    "csch": lambda x: 1 / sp.sinh(x),
-    "coth": lambda x: 1 / sp.tanh(x),
-    "factorial": lambda x: sp.gamma(x + 1),
+_COMPOSED: dict[str, Callable[..., sp.Expr]] = {
+    "log2": lambda x: _log_to(x, sp.Integer(2)),
+    "log10": lambda x: _log_to(x, sp.Integer(10)),
+    "sech": lambda x: _one_over("cosh", x),
+    "csch": lambda x: _one_over("sinh", x),
+    "coth": lambda x: _one_over("tanh", x),
+    "factorial": _factorial,
     "hypot": _hypot,
-    "atan2": sp.atan2,
+    "atan2": lambda y, x: sp.atan2(y, x, evaluate=False),
 }
-
-
-def _scaled(number: sp.Expr, rest: sp.Expr) -> sp.Expr:
-    if number == 1:
-        return rest
-    return sp.Mul(number, rest)
-
-
-def _powered(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
-    """base**exponent. Powers of powers, on which sympy takes exponential time, by hand."""
-    if not (base.is_Pow and base.exp.is_number) or exponent.is_Integer:
-        return sp.Pow(base, exponent)
-    if base.exp.is_Rational and exponent.is_Rational and not base.exp.is_Integer:
-        # The base cannot be negative, so the exponents multiply.
-        return sp.Pow(base.base, base.exp * exponent)
-    return sp.Pow(base, exponent, evaluate=False)
-
-
-def _unsimplified(name: str, argument: sp.Expr) -> sp.Expr:
-    """The function without sympy's simplifications, which take long on large arguments."""
-    slot = sp.Dummy()
-    applied = functions.get(name).sympy(slot)
-    rest = [item for item in applied.args if item != slot]
-    if applied.func is sp.Heaviside:
-        return sp.Heaviside(argument, *rest, evaluate=False)
-    return applied.func(*rest, argument, evaluate=False)
 
 
 def _small(number: sp.Expr) -> bool:
@@ -449,10 +386,6 @@ def _simple(item: Built) -> bool:
     number, rest = expr.as_coeff_Mul()
     whole = number.is_Rational and abs(number.p) <= 10**6 and number.q <= 1000
     return bool(whole and (rest == 1 or (rest == sp.pi and number.q <= 60) or rest == sp.E))
-
-
-def _is_zero(item: Built) -> bool:
-    return item.value == 0 or item.expr == 0
 
 
 def _odd_root(exponent: sp.Expr) -> bool:
