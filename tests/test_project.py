@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -175,6 +176,25 @@ def test_locks_pin_everything_that_is_needed() -> None:
         for text in wanted:
             requirement = Requirement(text)
             assert pins[canonicalize_name(requirement.name)] in requirement.specifier
+
+
+def imported() -> set[str]:
+    """Top-level modules of other projects that kanstudio imports."""
+    names: set[str] = set()
+    for path in (ROOT / "kanstudio").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.partition(".")[0])
+    return names - set(sys.stdlib_module_names) - {"kanstudio"}
+
+
+def test_dependencies_are_what_is_imported() -> None:
+    declared = {Requirement(text).name for text in PROJECT["project"]["dependencies"]}
+    distributions = metadata.packages_distributions()
+    needed = {canonicalize_name(distributions[name][0]) for name in imported()}
+    assert needed == declared
 
 
 def test_locks_are_what_is_installed() -> None:
