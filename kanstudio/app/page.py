@@ -14,6 +14,7 @@ from panel.viewable import Child
 from kanstudio.app.component import Part, asset, script
 from kanstudio.app.desk import Desk
 from kanstudio.app.session import Selection, Session, Topic
+from kanstudio.app.share import shared_document
 from kanstudio.app.views.datacard import DataCard
 from kanstudio.app.views.dock import Dock
 from kanstudio.app.views.inspector import Inspector
@@ -22,6 +23,7 @@ from kanstudio.app.views.network import NetworkView
 from kanstudio.app.views.sidebar import Sidebar
 from kanstudio.app.views.status import StatusLine
 from kanstudio.app.views.topbar import TopBar
+from kanstudio.errors import KanStudioError
 from kanstudio.training.runner import Runner
 
 TICK_MS = 50
@@ -90,7 +92,7 @@ class Studio:
             "space": lambda _: self.desk.toggle(),
             "escape": lambda _: self.session.select(Selection()),
         }
-        self.shell.put(page=page)
+        self.shell.put(page=page, notice=asdict(self.session.notice))
         self.session.listen(self._update)
 
     def _update(self, topics: frozenset[Topic]) -> None:
@@ -123,9 +125,20 @@ class Studio:
         self._data.open(kind, x, y)
 
 
+def _asked_for() -> Session | None:
+    """A session on the formula of the address, None for the usual first visit."""
+    try:
+        document = shared_document(pn.state.session_args or {})
+    except KanStudioError as error:
+        session = Session()
+        session.say(f"The link's formula could not be opened: {error}", "error")
+        return session
+    return None if document is None else Session(document, "open link")
+
+
 def create_page(runner: Callable[[], Runner]) -> Any:
     """A page for one visitor; call it while the visitor's document is current."""
-    studio = Studio(runner)
+    studio = Studio(runner, _asked_for())
     callback = pn.state.add_periodic_callback(studio.tick, period=TICK_MS)
 
     def gone(_: object) -> None:

@@ -295,8 +295,9 @@ class Session:
             arities = arities[0]
         self._level_do(ExpandWidth(level, count, arities))
 
-    def deepen(self) -> None:
-        self._level_do(ExpandDepth())
+    def deepen(self, level: int) -> None:
+        """Add a layer above a level; above the outputs it is the plain expansion in depth."""
+        self._level_do(ExpandDepth(None if level == self.network.depth else level))
 
     def _level_do(self, command: Command) -> None:
         error = self.do(command)

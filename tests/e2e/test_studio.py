@@ -187,6 +187,30 @@ def test_train_pause_and_undo_to_the_beginning(studio_page: Page) -> None:
     assert float(fact(page, "max-error")) < 1e-12
 
 
+def test_a_layer_above_a_hidden_level_keeps_the_output(studio_page: Page) -> None:
+    page = studio_page
+    button(page, "Layer 1").click()
+    page.get_by_role("dialog", name="Layer 1").get_by_role("button", name="Add layer above").click()
+    until(page, "widths", "[[3, 0], [1, 2], [3, 0], [0, 1]]")
+    expect(page.get_by_text("output unchanged, max difference 0")).to_be_visible()
+
+
+def test_a_shared_link_opens_the_formula(studio_page: Page) -> None:
+    page = studio_page
+    field = page.get_by_role("textbox", name="Formula")
+    field.fill("u = x*y; w = sin(x)")
+    field.press("Enter")
+    until(page, "widths", re.compile(r"\[2, 0\]\]$"))
+    shape = fact(page, "widths")
+    button(page, "Share").click()
+    link = page.get_by_role("textbox", name="Link").input_value()
+    page.goto(link)
+    until(page, "widths", shape)
+    expect(page.get_by_role("textbox", name="Formula")).to_have_value("u = x*y; w = sin(x)")
+    page.goto(link.split("?")[0] + "?formula=sin(")
+    expect(page.get_by_text("The link's formula could not be opened")).to_be_visible(timeout=LONG)
+
+
 def test_edit_during_training_keeps_what_was_learned(studio_page: Page) -> None:
     page = studio_page
     perturb(page, "All")

@@ -25,7 +25,7 @@ export function render({ model }) {
   const step = act("step", "Step", "step", "");
   const stop = act("stop", "Stop", "stop", "");
   const bar = h("i", {});
-  const progress = h("div", { class: "progress", role: "progressbar", "aria-label": "Steps done",
+  const progress = h("div", { class: "progress", role: "progressbar", "aria-label": "Progress",
     "aria-valuemin": 0 }, bar);
   const counts = h("span", { class: "counts" });
   const error = h("p", { class: "error", role: "alert", hidden: true });

@@ -9,6 +9,7 @@ const ICONS = {
   redo: "M16 13.5 20.5 9 16 4.5M20.5 9H10a6 6 0 0 0 0 12h3",
   open: "M3 7v12h15l3-9H8l-3 9M3 7V5h6l2 2h8v3",
   download: "M12 4v11M7.5 11 12 15.5 16.5 11M4 20h16",
+  share: "M12 15V4M8 7.5 12 3.5l4 4M5 12v8h14v-8",
   theme: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
   chevron: "M6 9l6 6 6-6",
   check: "M5 12.5 10 17 19 7",
@@ -52,6 +53,14 @@ function h(tag, props, ...children) {
 
 function button(label, props, ...children) {
   return h("button", { type: "button", ...props }, ...(children.length ? children : [label]));
+}
+
+// Goes somewhere instead of doing something: buttons alone carry the names of actions.
+function link(props, go, ...children) {
+  return h("a", { href: "#", draggable: "false", ...props, onclick: (event) => {
+    event.preventDefault();
+    go();
+  } }, ...children);
 }
 
 // A visible label around its field; the label's text is the field's accessible name.

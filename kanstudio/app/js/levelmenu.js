@@ -37,9 +37,7 @@ export function render({ model, el }) {
     setText(about, state.about || "");
     card.setAttribute("aria-label", state.title || "Level");
     widen.hidden = !state.canWiden;
-    depth.disabled = !state.canDeepen;
     setText(why, state.why || "");
-    why.hidden = !state.why;
     error.hidden = !state.error;
     setText(error, state.error || "");
     if (!state.open) {

@@ -4,9 +4,9 @@ function stepRow(send) {
   const mark = h("span", { class: "mark", "aria-hidden": "true" });
   const name = h("span", {});
   const detail = h("span", { class: "detail" });
-  const row = button("", { class: "step" }, mark, h("span", { class: "words" }, name, detail));
   let key = "";
-  row.addEventListener("click", () => send("step", { key }));
+  const row = link({ class: "step" }, () => send("step", { key }),
+    mark, h("span", { class: "words" }, name, detail));
   return { row, set: (step, index) => {
     key = step.key;
     row.className = `step ${step.status}`;
@@ -75,11 +75,10 @@ export function render({ model }) {
     if (entries !== shown) {
       shown = entries;
       const { labels = [], position = 0 } = state.history || {};
-      history.replaceChildren(...labels.map((label, index) => h("li", {}, button("", {
+      history.replaceChildren(...labels.map((label, index) => h("li", {}, link({
         class: index > position ? "entry undone" : "entry",
         "aria-current": index === position ? "true" : null,
-        onclick: () => send("jump", { position: index }),
-      }, h("span", { class: "index" }, String(index)), h("span", { class: "label" }, label)))));
+      }, () => send("jump", { position: index }), h("span", { class: "index" }, String(index)), h("span", { class: "label" }, label)))));
       // A list without layout has no place to scroll to.
       history.children[position]?.scrollIntoView?.({ block: "nearest" });
     }

@@ -94,6 +94,22 @@ export function render({ model, el }) {
       send("export", { what });
     } }, h("span", {}, title), h("span", { class: "muted" }, kind))));
   menu(exporter, exports_, { align: "end" });
+  const share = button("", { "aria-label": "Share" }, icon("share", 15),
+    h("span", { class: "wide" }, "Share"));
+  const address = h("input", { type: "text", readonly: true, "aria-label": "Link", "data-focus": true,
+    onfocus: () => address.setSelectionRange(0, address.value.length, "backward") });
+  const copied = h("p", { class: "muted", role: "status" });
+  const shareBox = h("div", { class: "popover share", role: "dialog", "aria-label": "Share" },
+    h("h2", {}, "Share this formula"), h("div", { class: "row" }, address,
+      button("Copy link", { class: "dark", onclick: async () => {
+        address.focus();
+        // Without a secure context there is no clipboard: the link stays selected.
+        const done = await navigator.clipboard?.writeText(address.value).then(() => true, () => false);
+        setText(copied, done ? "Copied." : "Press Ctrl+C to copy the selected link.");
+      } })),
+    h("p", { class: "muted" }, "It opens the formula with its inputs and ranges. Edits and training stay here."),
+    copied);
+  menu(share, shareBox, { align: "end" });
   const theme = button("", { "aria-label": "Light or dark", title: "Light or dark", class: "square",
     onclick: () => send("theme") }, icon("theme"));
 
@@ -169,6 +185,9 @@ export function render({ model, el }) {
     }
     check = state.check || {};
     showCheck();
+    share.disabled = !state.share;
+    address.value = location.origin + location.pathname + (state.share || "");
+    setText(copied, "");
     undo.disabled = !state.canUndo;
     redo.disabled = !state.canRedo;
     compile.classList.toggle("calm", state.text === input.value);
@@ -183,5 +202,5 @@ export function render({ model, el }) {
     h("div", { class: "brand" }, h("span", { class: "logo", "aria-hidden": "true" }, "◈"),
       h("h1", {}, "KAN Studio")), box,
     h("div", { class: "tools" }, compile, examples,
-      h("div", { class: "pair" }, undo, redo), open, exporter, theme), list.box, exports_);
+      h("div", { class: "pair" }, undo, redo), open, exporter, share, theme), list.box, exports_, shareBox);
 }

@@ -21,7 +21,7 @@ class LevelMenu(Part):
         self.actions = {
             "sum": self._add_sums,
             "mult": self._add_mults,
-            "depth": lambda _: session.deepen(),
+            "depth": self._deepen,
             "closed": lambda _: session.close_level() if session.level_card.open else None,
         }
         session.listen(self._update)
@@ -41,7 +41,6 @@ class LevelMenu(Part):
             title=level_title(network, level),
             about=level_words(network, level),
             canWiden=hidden,
-            canDeepen=level == network.depth,
             why=_why(level, network.depth),
         )
 
@@ -49,6 +48,11 @@ class LevelMenu(Part):
         level = message.whole("level")
         if level is not None:
             self._session.widen(level, message.whole("count"), None)
+
+    def _deepen(self, message: Message) -> None:
+        level = message.whole("level")
+        if level is not None:
+            self._session.deepen(level)
 
     def _add_mults(self, message: Message) -> None:
         level, found = message.whole("level"), arities(message.text("arity", 400))
@@ -61,10 +65,9 @@ class LevelMenu(Part):
 
 
 def _why(level: int, depth: int) -> str:
+    unchanged = "A new layer changes nothing until it is trained."
     if level == depth:
-        return "The outputs keep their number. A new layer stands above them and changes nothing."
+        return f"The outputs keep their number. {unchanged}"
     if level == 0:
-        return "The inputs come from the formula."
-    if level < depth:
-        return "A new layer can stand above the outputs only."
-    return ""
+        return f"The inputs come from the formula. {unchanged}"
+    return "Neither new nodes nor a new layer change the output until they are trained."

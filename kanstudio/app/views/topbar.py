@@ -11,6 +11,7 @@ from kanstudio.app.gallery import examples, find_example
 from kanstudio.app.inline import one_line
 from kanstudio.app.parts import Page
 from kanstudio.app.session import Session, Topic
+from kanstudio.app.share import link_query
 
 
 class TopBar(Part):
@@ -50,6 +51,7 @@ class TopBar(Part):
                 "notes": list(check.notes),
                 "error": asdict(check.error) if check.error else None,
             },
+            share=link_query(session.document),
             canUndo=session.history.can_undo,
             canRedo=session.history.can_redo,
         )
