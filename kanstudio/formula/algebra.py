@@ -96,7 +96,9 @@ def power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
 
 
 def apply(name: str, argument: sp.Expr) -> sp.Expr:
-    """A function of the table, of an argument that has variables."""
+    """A function of the table."""
+    if argument.is_number:  # the variables have cancelled
+        return functions.get(name).sympy(argument)
     if name == "exp":
         return _exponential(argument)
     number, rest = argument.as_coeff_Mul()

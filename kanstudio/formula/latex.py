@@ -97,6 +97,7 @@ def _shown(node: Node) -> tuple[str, int]:
 
 def _number(text: str) -> tuple[str, int]:
     mantissa, _, exponent = text.lower().partition("e")
+    mantissa = f"0{mantissa}" if mantissa.startswith(".") else mantissa.removesuffix(".")
     if not exponent:
         return mantissa, _ATOM
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}", _PRODUCT

@@ -28,8 +28,9 @@ MAX_EXACT_NODES = 30
 
 
 def refuse(message: str, text: str, start: int, end: int, hint: str = "") -> NoReturn:
-    """Raise the FormulaError for text[start:end]."""
-    raise FormulaError(message, text, start, end, hint)
+    """Raise the FormulaError for text[start:end]; both may be len(text), at its end."""
+    size = len(text)
+    raise FormulaError(message, text, min(start, size), min(end, size), hint)
 
 
 def show(piece: str, length: int = 40) -> str:

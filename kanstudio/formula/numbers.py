@@ -106,7 +106,8 @@ _PLAIN: dict[str, Callable[..., float]] = {
     "gaussian": lambda x: math.exp(-min(x * x, 1e6)), "erf": math.erf, "erfc": math.erfc,
     "sinc": lambda x: math.sin(x) / x if x else 1.0, "gamma": math.gamma,
     "factorial": _factorial, "atan2": math.atan2, "hypot": math.hypot,
-    "mod": lambda x, y: x - y * math.floor(x / y), "max": max, "min": min,
+    "mod": lambda x, y: x - y * math.floor(x / y),
+    "max": lambda *x: max(x), "min": lambda *x: min(x),
 }  # fmt: skip
 _SPECIAL = {
     "loggamma": "gammaln", "digamma": "digamma", "erfinv": "erfinv", "j0": "j0", "j1": "j1",

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import NoReturn, TypeVar
 
 from kanstudio.formula.ast import (
-    Call,
     Compare,
     Constant,
     Negative,
@@ -23,32 +21,19 @@ from kanstudio.formula.ast import (
     Sum,
     Variable,
 )
-from kanstudio.formula.limits import MAX_ARGUMENTS, MAX_DEPTH, MAX_NODES, refuse
+from kanstudio.formula.limits import MAX_ARGUMENTS, refuse
+from kanstudio.formula.reader import CLOSING, COMPARISONS, SHOWN, TokenReader
 from kanstudio.formula.symbols import INVERSES, arity, own_name
 from kanstudio.formula.tokens import Token
 
-N = TypeVar("N", bound=Node)
-
-CLOSING = {"(": ")", "[": "]", "{": "}", "|": "|", "lfloor": "rfloor", "lceil": "rceil"}
-_SHOWN = {"lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "frac": r"\frac"}
-_COMPARISONS = frozenset({"<", ">", "<=", ">="})
 _ATOMS = frozenset(
     {"number", "variable", "constant", "function", "(", "[", "{", "frac", "root", "radical"}
     | {"cube radical", "lfloor", "lceil"}
 )
 
 
-class Parser:
-    """Parses one statement; notes say how the text was read where it could be doubted."""
-
-    def __init__(self, text: str, tokens: list[Token], notes: dict[str, None]) -> None:
-        self.text = text
-        self.tokens = tokens
-        self.notes = notes
-        self.at = 0
-        self.level = 0
-        self.n_nodes = 0
-        self.groups: list[str] = []
+class Parser(TokenReader):
+    """Parses one statement."""
 
     def parse(self) -> Node:
         """The whole statement; raises FormulaError."""
@@ -57,87 +42,6 @@ class Parser:
         if token.kind != "end":
             self.unexpected(token)
         return node
-
-    # Tokens
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.at]
-
-    def take(self) -> Token:
-        token = self.tokens[self.at]
-        if token.kind != "end":
-            self.at += 1
-        return token
-
-    def fail(self, message: str, token: Token, hint: str = "") -> NoReturn:
-        refuse(message, self.text, token.start, max(token.end, token.start + 1), hint)
-
-    def unexpected(self, token: Token) -> NoReturn:
-        """Say why this token cannot stand here."""
-        kind = token.kind
-        shown = _SHOWN.get(kind, self.text[token.start : token.end])
-        if kind == "end":
-            if self.groups:
-                self.fail(f"{_SHOWN.get(self.groups[-1], self.groups[-1])} is never closed", token)
-            self.fail("the formula ends early", token)
-        if kind in _COMPARISONS:
-            self.fail("a comparison stands only in where(x > 0, a, b) or piecewise", token)
-        if kind == "=":
-            hint = "write y = ... to name an output"
-            self.fail("= stands only after the name of an output", token, hint)
-        if kind == ",":
-            near = self.tokens[self.at - 1].kind, self.tokens[self.at + 1].kind
-            comma = near == ("number", "number")
-            hint = "write a decimal point" if comma else "separate outputs with ;"
-            self.fail("a comma stands only between arguments", token, hint)
-        if kind in CLOSING.values():
-            opened = f", but {self.groups[-1]} is open" if self.groups else ""
-            self.fail(f"{shown} closes nothing{opened}", token)
-        self.fail(f"{shown} cannot stand here", token)
-
-    # Nodes
-
-    def made(self, node: N) -> N:
-        self.n_nodes += 1
-        if self.n_nodes > MAX_NODES:
-            refuse(f"more than {MAX_NODES} operations", self.text, node.start, node.end)
-        if node.depth > MAX_DEPTH:
-            self.too_deep(node.start, node.end)
-        return node
-
-    def too_deep(self, start: int, end: int) -> NoReturn:
-        refuse(f"nested more than {MAX_DEPTH} deep", self.text, start, end)
-
-    def enter(self) -> None:
-        self.level += 1
-        if self.level > MAX_DEPTH:
-            self.too_deep(self.token.start, self.token.end)
-
-    def leave(self) -> None:
-        self.level -= 1
-
-    def call(self, name: str, start: int, *arguments: Node) -> Node:
-        depth = 1 + max(item.depth for item in arguments)
-        end = self.tokens[self.at - 1].end
-        return self.made(Call(name, arguments, start=start, end=end, depth=depth))
-
-    def power(self, base: Node, exponent: Node) -> Node:
-        depth = 1 + max(base.depth, exponent.depth)
-        end = max(base.end, exponent.end)
-        return self.made(Power(base, exponent, start=base.start, end=end, depth=depth))
-
-    def negative(self, item: Node, start: int) -> Node:
-        return self.made(Negative(item, start=start, end=item.end, depth=item.depth + 1))
-
-    def number(self, token: Token) -> Node:
-        text = token.text
-        mantissa, _, exponent = text.lower().partition("e")
-        # Before the value: a Fraction of 1e999999999 has as many digits.
-        if exponent and (len(exponent) > 5 or abs(int(exponent)) > 400):
-            self.fail(f"{text} is beyond 1e300", token)
-        value = Fraction(mantissa) * Fraction(10) ** int(exponent or 0)
-        return self.made(Number(value, text, start=token.start, end=token.end))
 
     # Sums and products
 
@@ -156,7 +60,9 @@ class Parser:
         return self.made(Sum(tuple(terms), depth=depth, **span))
 
     def product(self) -> Node:
-        factors, divided = [self.signed()], [False]
+        """Factors; a sign before the first one is that of the whole product."""
+        start, minus = self.token.start, self.signs()
+        factors, divided = [self.tight()], [False]
         while True:
             token = self.token
             if token.kind in {"*", "/"}:
@@ -171,11 +77,22 @@ class Parser:
                 divided.append(False)
             else:
                 break
+        node = self.factors(factors, divided)
+        return self.negative(node, start) if minus else node
+
+    def factors(self, factors: list[Node], divided: list[bool]) -> Node:
         if len(factors) == 1:
             return factors[0]
         depth = 1 + max(factor.depth for factor in factors)
         span = {"start": factors[0].start, "end": factors[-1].end}
         return self.made(Product(tuple(factors), tuple(divided), depth=depth, **span))
+
+    def signs(self) -> bool:
+        """Take all signs; is there an odd number of minus signs?"""
+        minus = False
+        while self.token.kind in {"+", "-"}:
+            minus ^= self.take().kind == "-"
+        return minus
 
     def starts_operand(self, token: Token) -> bool:
         if token.kind == "|":
@@ -204,14 +121,9 @@ class Parser:
         rest = self.text[token.start : token.end]
         self.note(f"{quotient} {rest} is read as ({quotient})*{rest}")
 
-    def note(self, text: str) -> None:
-        self.notes.setdefault(text)
-
     def signed(self) -> Node:
         """Signs, then a power: -x^2 is -(x^2)."""
-        start, minus = self.token.start, False
-        while self.token.kind in {"+", "-"}:
-            minus ^= self.take().kind == "-"
+        start, minus = self.token.start, self.signs()
         node = self.tight()
         return self.negative(node, start) if minus else node
 
@@ -284,11 +196,11 @@ class Parser:
         token, wanted = self.token, CLOSING[opened.kind]
         if token.kind != wanted:
             if token.kind == "end":
-                shown = _SHOWN.get(opened.kind, opened.kind)
+                shown = SHOWN.get(opened.kind, opened.kind)
                 self.fail(f"{shown} is never closed", opened)
             if token.kind in CLOSING.values():
-                shown = _SHOWN.get(token.kind, token.kind)
-                self.fail(f"{shown} closes {_SHOWN.get(opened.kind, opened.kind)}", token)
+                shown = SHOWN.get(token.kind, token.kind)
+                self.fail(f"{shown} closes {SHOWN.get(opened.kind, opened.kind)}", token)
             self.unexpected(token)
         self.take()
         self.groups.pop()
@@ -421,11 +333,11 @@ class Parser:
 
     def argument(self) -> Node:
         left = self.sum()
-        if self.token.kind not in _COMPARISONS:
+        if self.token.kind not in COMPARISONS:
             return left
         operator = self.take()
         right = self.sum()
-        if self.token.kind in _COMPARISONS:
+        if self.token.kind in COMPARISONS:
             hint = "write where(0 < x, where(x < 1, a, b), b)"
             self.fail("a chained comparison", self.token, hint)
         depth = 1 + max(left.depth, right.depth)
@@ -452,12 +364,7 @@ class Parser:
         if self.token.kind in {"*", "/"} and not called:
             read = self.text[function.start : factors[-1].end]
             self.note(f"{read} ends before {self.text[self.token.start : self.token.end]}")
-        if len(factors) == 1:
-            return factors[0]
-        depth = 1 + max(factor.depth for factor in factors)
-        span = {"start": factors[0].start, "end": factors[-1].end}
-        flags = (False,) * len(factors)
-        return self.made(Product(tuple(factors), flags, depth=depth, **span))
+        return self.factors(factors, [False] * len(factors))
 
 
 def _value(node: Node) -> Fraction | None:

@@ -18,6 +18,8 @@ _OPERATORS = {
 def format_text(expr: sp.Expr, digits: int | None = None) -> str:
     """A text that `parse` reads as expr, given expr's variables.
 
+    A Float with at most 15 digits comes back as the Rational of the same decimal.
+
     digits: round floats to so many significant digits, for display; None keeps all 17.
     A function that formulas lack is printed by sympy's name for it.
     """
@@ -58,16 +60,12 @@ class _Printer:
         return shown, _SUM if expr < 0 else _PRODUCT if "/" in shown else _ATOM
 
     def sum(self, expr: sp.Expr) -> str:
-        pieces = [self.text(term, _PRODUCT if n else _SUM) for n, term in self.ordered(expr)]
-        joined = pieces[0]
-        for piece in pieces[1:]:
+        # Terms with a plain sign first, so that no sum starts with a minus if it can.
+        terms = sorted(expr.args, key=lambda term: term.as_coeff_Mul()[0].is_negative is True)
+        joined, *rest = (self.shown(term)[0] for term in terms)
+        for piece in rest:
             joined += f" - {piece[1:]}" if piece.startswith("-") else f" + {piece}"
         return joined
-
-    def ordered(self, expr: sp.Expr) -> list[tuple[int, sp.Expr]]:
-        """Terms with a plain sign first, so that no sum starts with a minus if it can."""
-        terms = sorted(expr.args, key=lambda term: term.as_coeff_Mul()[0].is_negative is True)
-        return list(enumerate(terms))
 
     def product(self, expr: sp.Expr) -> tuple[str, int]:
         number, rest = expr.as_coeff_Mul(rational=False)
@@ -87,8 +85,9 @@ class _Printer:
         elif number != 1:
             top = [self.number(number)[0], *top]
         shown = minus + "*".join(top)
-        if len(bottom) == 1:
-            shown += f"/{bottom[0]}"
+        if len(bottom) == 1 or (len(bottom) == 2 and bottom[1].startswith("(")):
+            # 1/(2*(x + 1)) would be read as 1/(2*x + 2).
+            shown += "".join(f"/{factor}" for factor in bottom)
         elif bottom:
             shown += f"/({'*'.join(bottom)})"
         return shown, _PRODUCT if not minus else _SUM

@@ -10,10 +10,10 @@ import sympy as sp
 from kanstudio.errors import FormulaError
 from kanstudio.formula.ast import Node, Number, children
 from kanstudio.formula.latex import latex_of_node
-from kanstudio.formula.limits import MAX_EXACT, MAX_OUTPUTS, MAX_VARIABLES, refuse, show
+from kanstudio.formula.limits import MAX_OUTPUTS, MAX_VARIABLES, refuse, show
 from kanstudio.formula.parser import Parser
 from kanstudio.formula.symbols import CALLABLE, SOFT
-from kanstudio.formula.to_sympy import build
+from kanstudio.formula.to_sympy import build, is_long
 from kanstudio.formula.tokens import Token, split_statements, tokenize
 from kanstudio.formula.words import Words, is_name
 
@@ -97,10 +97,8 @@ def _note_rounding(node: Node, words: Words) -> None:
     while stack:
         item = stack.pop()
         stack.extend(children(item))
-        if isinstance(item, Number):
-            large = max(abs(item.value.numerator), item.value.denominator) > MAX_EXACT
-            if large and len(item.text) > 15:
-                words.notes.setdefault(f"{item.text} is rounded to 16 digits")
+        if isinstance(item, Number) and is_long(item):
+            words.notes.setdefault(f"{item.text} is rounded to 16 digits")
 
 
 # Labels

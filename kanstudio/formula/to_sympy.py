@@ -27,6 +27,7 @@ from kanstudio.formula.ast import (
     Product,
     Sum,
     Variable,
+    children,
 )
 from kanstudio.formula.limits import (
     MAX_EXACT_NODES,
@@ -128,7 +129,8 @@ class _Builder:
         self.check(value, node)
         if value == 0 and node.value != 0:
             self.refuse("a number too small to tell from 0", node)
-        return Built(numbers.exact(node.value), value, 1)
+        exact = numbers.tidy(value) if is_long(node) else numbers.exact(node.value)
+        return Built(exact, value, 1)
 
     # Sums, products, powers
 
@@ -324,21 +326,29 @@ class _Builder:
         size = 1
         for condition, item in zip(node.arguments[:-1:2], node.arguments[1::2], strict=True):
             assert isinstance(condition, Compare)
-            left, right = self.build(condition.left), self.build(condition.right)
-            then = self.build(item)
+            left, right, then = (self.build(part) for part in (*children(condition), item))
+            if left.expr.has(sp.Piecewise) or right.expr.has(sp.Piecewise):
+                # sympy would rewrite it to nested conditions, which grow exponentially.
+                self.refuse("a condition that depends on another condition", condition)
             size += left.size + right.size + then.size
             if left.value is None or right.value is None:
                 relation = _RELATIONS[condition.operator]
                 pieces.append((then.expr, relation(left.expr, right.expr, evaluate=False)))
             elif _holds(condition.operator, left.value, right.value):
-                pieces.append((then.expr, sp.true))
-        last = self.build(node.arguments[-1])
-        pieces.append((last.expr, sp.true))
-        size += last.size
-        if pieces[0][1] is sp.true:
-            first = pieces[0][0]
-            return Built(first, float(first) if first.is_Number else None, size)
-        return Built(sp.Piecewise(*pieces, evaluate=False), None, size)
+                return self.with_default(pieces, then, size)
+        return self.with_default(pieces, self.build(node.arguments[-1]), size)
+
+    def with_default(self, pieces: list[tuple[sp.Expr, object]], last: Built, size: int) -> Built:
+        if not pieces:
+            return last
+        expr = sp.Piecewise(*pieces, (last.expr, sp.true), evaluate=False)
+        return Built(expr, None, size + last.size)
+
+
+def is_long(node: Number) -> bool:
+    """More than 15 digits are written: no float64 tells all of them apart."""
+    digits = node.text.lower().partition("e")[0].replace(".", "").strip("0")
+    return len(digits) > 15
 
 
 def _log_to(x: sp.Expr, base: sp.Expr) -> sp.Expr:

@@ -56,7 +56,8 @@ _HEXADECIMAL = re.compile(r"0[xX][0-9a-fA-F]*\d[0-9a-fA-F]*")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _AFTER_SYMBOL = re.compile(r"\d*", re.ASCII)
 _SUBSCRIPT = re.compile(
-    r"_\s*(?:([A-Za-z0-9]+)|\{\s*(?:\\(?:text|mathrm|rm)\s*)?\{?\s*\\?([A-Za-z0-9]+)\s*\}?\s*\}"
+    r"_\s*(?:([A-Za-z0-9]+)|\{\s*\\?([A-Za-z0-9]+)\s*\}"
+    r"|\{\s*\\(?:text|mathrm)\s*\{([A-Za-z0-9]+)\}\s*\}"
     r"|\\(?:text|mathrm)\s*\{([A-Za-z0-9]+)\}|\\([A-Za-z]+))",
     re.ASCII,
 )
@@ -195,7 +196,7 @@ class _Tokenizer:
         match = _SUBSCRIPT.match(text, at)
         if match is None:
             refuse("a subscript is a plain name or number", text, at, at + 1, "write x_1 or x_max")
-        return match[1] or match[2] or match[3] or match[4], match.end()
+        return next(filter(None, match.groups())), match.end()
 
     def superscript(self) -> None:
         end = self.at
