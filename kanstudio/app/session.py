@@ -183,10 +183,14 @@ class Session:
         try:
             if self.live is not None:
                 # A command that does not fit must not stop the run.
-                command.applied_to(self.document)
+                start = self.document
+            made = command.applied_to(start)
             stopped = self.before_edit()
             before = self.document
-            self.history = self.history.do(command)
+            if before is start:
+                self.history = self.history.add(command.label, made)
+            else:
+                self.history = self.history.do(command)
         except KanStudioError as error:
             self.say(str(error), "error")
             return error

@@ -48,8 +48,11 @@ class History:
 
     def do(self, command: Command) -> History:
         """Apply a command; an error leaves everything as it was."""
-        entry = Entry(command.label, apply(self.document, command))
-        entries = (*self.entries[: self.position + 1], entry)
+        return self.add(command.label, apply(self.document, command))
+
+    def add(self, label: str, document: Document) -> History:
+        """Put a document that is made already after the present one."""
+        entries = (*self.entries[: self.position + 1], Entry(label, document))
         if len(entries) > MAX_ENTRIES:
             entries = (entries[0], *entries[2:])
         return History(entries, len(entries) - 1)
