@@ -181,9 +181,8 @@ class Session:
         its own, so that nothing is lost.
         """
         try:
-            if self.live is not None:
-                # A command that does not fit must not stop the run.
-                start = self.document
+            start = self.document
+            # First, because a command that does not fit must not stop the run.
             made = command.applied_to(start)
             stopped = self.before_edit()
             before = self.document
