@@ -12,6 +12,7 @@ import pytest
 import torch
 from oracle import from_pykan
 
+from kanstudio.datasets import get_feynman_dataset
 from kanstudio.network import edits
 from kanstudio.network.forward import evaluate
 from kanstudio.network.grid import update_grid_from_samples
@@ -92,6 +93,30 @@ def test_perturb_masks_match_on_compiled_networks(mode: Any) -> None:
     theirs = from_pykan(model)
     for a_layer, b_layer in zip(edits.perturb(ours, mode, 0.1).layers, theirs.layers, strict=True):
         np.testing.assert_allclose(a_layer.spline_mask, b_layer.spline_mask)
+
+
+@pytest.mark.parametrize("mode", ["all", "minimal", "non-intrusive"])
+@pytest.mark.parametrize("number", [2, 8, 13, 20, 26, 36, 43, 50, 65, 80, 95, 112])
+def test_feynman_networks_edited_and_perturbed_match(number: int, mode: Any) -> None:
+    variables, expression, _, ranges = get_feynman_dataset(number)
+    model = kanpiler(list(variables), expression)
+    low, high = np.array(ranges, dtype=float).T
+    x = low + (high - low) * np.random.default_rng(number).uniform(0.2, 0.9, (100, len(low)))
+    model(torch.tensor(x))
+    ours = edits.expand_width(edits.expand_depth(from_pykan(model)), 1, 2)
+    model.expand_depth()
+    model.expand_width(1, 2)
+    assert (ours.width, ours.mult_arity) == (model.width, model.mult_arity)
+
+    ours = edits.perturb(from_pykan(model), mode, 0.1)
+    model.perturb(mag=0.1, mode=mode)
+    theirs = from_pykan(model)
+    for one, other in zip(ours.layers, theirs.layers, strict=True):
+        np.testing.assert_allclose(one.spline_mask, other.spline_mask)
+    expected = model(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(evaluate(theirs, x), expected, rtol=1e-9, atol=1e-12)
+    for layer, scale in zip(measure(theirs, x).layers, model.acts_scale, strict=True):
+        np.testing.assert_allclose(layer.forward_n, scale, rtol=1e-7, atol=1e-10)
 
 
 def test_expansion_gives_the_same_shape() -> None:
