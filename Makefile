@@ -15,6 +15,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
+# Compiled now, so that the first training does not wait for it.
+WARM_UP := $(BIN)/python -c 'from kanstudio.training.kernel import warm_up; warm_up()'
+
 .PHONY: help run test lint bench lock clean
 
 help:
@@ -53,10 +56,12 @@ $(RUN_READY): requirements.txt pyproject.toml | $(BIN)/python
 	@echo "Setting up $(VENV): this takes a few minutes the first time"
 	$(PIP) install -r requirements.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(WARM_UP)
 	@touch $@
 
 $(TEST_READY): requirements-test.txt requirements.txt pyproject.toml | $(BIN)/python
 	@echo "Setting up $(VENV) with the tests: this takes a few minutes the first time"
 	$(PIP) install -r requirements-test.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(WARM_UP)
 	@touch $(RUN_READY) $@
