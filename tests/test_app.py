@@ -237,8 +237,24 @@ class TestDesk:
         room.ticks(2)
         room.session.undo()
         assert labels(room.session)[-1] == "train · 2 steps"
-        assert room.session.document.steps == 0
+        assert room.session.history.position == 1
+        assert room.session.document.perturbation.mode == "all"
         room.session.redo()
+        assert room.session.document.steps == 2
+
+    def test_a_run_takes_the_place_of_what_was_undone(self, room: Room) -> None:
+        for command in (ExpandDepth(), Perturb("all", 0.1), ExpandDepth()):
+            room.session.do(command)
+        room.session.jump(2)
+        room.desk.train()
+        room.ticks(2)
+        assert not room.session.history.can_redo
+        room.session.redo()
+        room.session.jump(3)
+        assert room.desk.state == "training"
+        room.session.jump(0)
+        assert labels(room.session)[-1] == "train · 2 steps"
+        assert room.session.history.position == 0
 
     def test_run_that_ceases_to_be_finite_keeps_the_last_good_state(self, room: Room) -> None:
         room.session.compile("x^2 + y^2")

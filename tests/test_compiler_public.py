@@ -59,7 +59,9 @@ def test_several_formulas_in_every_form():
 
 def test_output_names_come_from_the_text():
     assert network_of("area = x*y; x + y").output_names == ("area", "y2")
-    assert network_of("x*y").output_names == ("y",)
+    assert network_of("x*y").output_names == ("f",)
+    assert network_of("sin(x)").output_names == ("y",)
+    assert network_of("y1; y2").output_names == ("f1", "f2")
 
 
 def test_a_constant_has_one_input():

@@ -187,6 +187,23 @@ def test_undoing_random_commands_restores_document(steps: list[tuple[object, int
     assert start.dataset.same_values(fresh.dataset)
 
 
+def test_perturb_off_takes_the_losses_of_its_training_along(doppler: Document) -> None:
+    before = apply(doppler, trained(doppler, 2))
+    on = apply(before, Perturb("all", 0.1))
+    off = apply(apply(on, trained(on, 5)), Perturb("off"))
+    assert off.losses == before.losses and off.network.same_values(before.network)
+
+
+def test_a_new_law_keeps_the_measurements(doppler: Document) -> None:
+    x = np.random.default_rng(0).uniform(0.1, 0.9, (8, 3))
+    table = UseTable("rows.csv", Dataset(x, x[:, :1], x, x[:, :1]))
+    measured = apply(doppler, table)
+    again = apply(measured, Compile("omega_0*(1 + v/c)", ("omega_0", "v", "c")))
+    assert again.table_name == "rows.csv" and again.dataset is table.dataset
+    other = apply(measured, Compile("omega_0*v"))
+    assert other.table_name == ""
+
+
 def test_redo_and_jump_go_where_they_say(doppler: Document) -> None:
     history = History.start(doppler).do(ExpandDepth()).do(ExpandWidth(1, 1))
     assert [entry.label for entry in history.entries] == ["compile", "add layer", "layer 1 + 1 sum"]

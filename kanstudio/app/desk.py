@@ -247,6 +247,7 @@ class Desk:
             self._set_state("error")
             session.say(str(error), "error")
             return
+        session.forget_undone()
         self._records = []
         self.message = ""
         self.total = self.settings.steps
@@ -257,6 +258,7 @@ class Desk:
 
     def _set_state(self, state: State) -> None:
         self.state = state
+        self._session.running = self._run is not None
         self._clock = time.monotonic(), self.run_step
         self._session.tell("run", "settings")
 

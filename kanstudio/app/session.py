@@ -20,6 +20,7 @@ from kanstudio.editor.commands import (
     Compile,
     ExpandDepth,
     ExpandWidth,
+    Perturb,
     SetData,
     UseTable,
     output_change,
@@ -112,6 +113,7 @@ class Session:
         self.text_count = 1
         self.check: Check = read(start.text)
         self.live: Network | None = None
+        self.running = False
         self.before_edit: Callable[[], str] = str
         self._listeners: list[Listener] = []
         self._view: tuple[Network, View] | None = None
@@ -206,6 +208,8 @@ class Session:
         if isinstance(command, Compile):
             return f"{text} · max error {self.document.max_error or 0:.1e}"
         change = output_change(before, self.document)
+        if isinstance(command, Perturb) and command.mode == "off" and before.trained:
+            text += " · its training is set aside, Undo brings it back"
         if change is None or isinstance(command, SetData | UseTable):
             return text
         if change == 0:
@@ -246,6 +250,12 @@ class Session:
         self.check = read(text)
         self.tell("check")
 
+    def forget_undone(self) -> None:
+        """A run begins: like any other step, it takes the place of what was undone."""
+        if self.history.can_redo:
+            self.history = self.history.without_undone()
+            self.tell("document")
+
     def keep_training(self, command: ApplyTraining) -> None:
         """Make what a run learned an entry of the history."""
         before = self.document
@@ -259,19 +269,23 @@ class Session:
         self.tell("network")
 
     def undo(self) -> None:
-        self.jump(self.history.position - 1)
+        """Back by one; while a run is going on, back to where it started."""
+        stopped = self.before_edit()
+        self.jump(self.history.position - 1, stopped)
 
     def redo(self) -> None:
         self.jump(self.history.position + 1)
 
-    def jump(self, position: int) -> None:
+    def jump(self, position: int, stopped: str = "") -> None:
         """Go to an entry of the history; beyond its ends nothing happens.
 
         A run is stopped first: its training becomes the last entry before the jump.
         """
-        if not 0 <= position < len(self.history.entries) or position == self.history.position:
+        if not 0 <= position < len(self.history.entries):
             return
-        stopped = self.before_edit()
+        stopped = stopped or self.before_edit()
+        if position == self.history.position:
+            return
         before = self.document
         self.history = self.history.jump(position)
         self._moved(before)

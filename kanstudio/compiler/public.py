@@ -13,6 +13,7 @@ from kanstudio import formula
 from kanstudio.compiler import compile_network, located
 from kanstudio.errors import CompileError
 from kanstudio.kan import KAN
+from kanstudio.network.build import name_outputs
 from kanstudio.network.network import Network
 
 Formula: TypeAlias = str | sympy.Expr
@@ -84,11 +85,12 @@ def network_of(
         if not text and isinstance(expression, sympy.Basic):
             symbols = (symbol.name for symbol in expression.free_symbols)
             variables.update(dict.fromkeys(sorted(symbols, key=_natural)))
+    names = list(variables) if declared is None else declared
     try:
         return compile_network(
             [expression for _, expression, _ in outputs],
-            list(variables) if declared is None else declared,
-            _output_names([name for name, _, _ in outputs]),
+            names,
+            name_outputs([name for name, _, _ in outputs], names),
             grid=grid,
             degree=degree,
             seed=seed,
@@ -105,10 +107,3 @@ def _natural(name: str) -> list[tuple[int, str]]:
     """Sorts x2 before x10."""
     parts = re.findall(r"\d+|\D+", name)
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
-
-
-def _output_names(names: Sequence[str | None]) -> list[str] | None:
-    """Given names, and y1, y2, ... where none was given."""
-    if not any(names):
-        return None
-    return [name or f"y{index + 1}" for index, name in enumerate(names)]

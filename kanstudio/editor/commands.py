@@ -66,9 +66,16 @@ class Compile:
 
     @property
     def label(self) -> str:
-        return f"compile {self.title}".strip()
+        return f"compile {self.title or ' '.join(self.text.split())}"
 
     def applied_to(self, document: Document) -> Document:
+        compiled = self._compiled(document)
+        if self.ranges is None and document.table_name and _same_columns(document, compiled):
+            # Another law for the same measurements: they stay.
+            return UseTable(document.table_name, document.dataset).applied_to(compiled)
+        return compiled
+
+    def _compiled(self, document: Document) -> Document:
         source = document.source
         parsed = read_formula(self.text, self.inputs)
         if self.ranges is not None:
@@ -131,7 +138,8 @@ class ExpandWidth:
 
 @dataclass(frozen=True)
 class Perturb:
-    """Switch the perturbation to a mode; "off" goes back to the network before it.
+    """Switch the perturbation to a mode; "off" goes back to the network before it,
+    and with it to the losses before it.
 
     Until something was learned, a new choice replaces the old one instead of adding to it.
     """
@@ -148,10 +156,15 @@ class Perturb:
         wanted = Perturbation(self.mode, self.magnitude, self.seed)
         base = document.unperturbed
         if self.mode == "off":
-            network = document.network if base is None else base
-            trained = document.trained if base is None else 0
+            if base is None:
+                return replace(document, perturbation=wanted)
             return replace(
-                document, network=network, unperturbed=None, perturbation=wanted, trained=trained
+                document,
+                network=base,
+                unperturbed=None,
+                perturbation=wanted,
+                losses=document.losses[: len(document.losses) - document.trained],
+                trained=0,
             )
         if base is None or document.trained:
             base = document.network
@@ -228,6 +241,11 @@ class ApplyTraining:
             losses=(*document.losses, *losses),
             trained=document.trained + len(losses),
         )
+
+
+def _same_columns(document: Document, compiled: Document) -> bool:
+    old, new = document.network, compiled.network
+    return old.input_names == new.input_names and len(old.levels[-1]) == len(new.levels[-1])
 
 
 def _restructure(document: Document, edit: edits.Edit) -> Document:

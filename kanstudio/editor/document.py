@@ -14,6 +14,7 @@ from kanstudio import formula
 from kanstudio.compiler import compile_network
 from kanstudio.compiler.evaluate import sympy_function
 from kanstudio.formula import Formula
+from kanstudio.network.build import name_outputs
 from kanstudio.network.forward import evaluate
 from kanstudio.network.grid import update_grid_from_samples
 from kanstudio.network.network import FloatArray, Network
@@ -115,12 +116,8 @@ def formula_function(parsed: Formula) -> Function:
 
 
 def output_names(parsed: Formula) -> tuple[str, ...]:
-    """The typed names; y, or y1, y2, ... for outputs without one."""
-    several = len(parsed.outputs) > 1
-    return tuple(
-        output.name or (f"y{index}" if several else "y")
-        for index, output in enumerate(parsed.outputs, start=1)
-    )
+    """The typed names; y, or y1, y2, ..., for outputs without one."""
+    return name_outputs([output.name for output in parsed.outputs], parsed.variables)
 
 
 def new_document(

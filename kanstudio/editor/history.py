@@ -57,6 +57,10 @@ class History:
             entries = (entries[0], *entries[2:])
         return History(entries, len(entries) - 1)
 
+    def without_undone(self) -> History:
+        """The same without what was undone: something new begins here."""
+        return History(self.entries[: self.position + 1], self.position)
+
     def undo(self) -> History:
         return self.jump(max(self.position - 1, 0))
 

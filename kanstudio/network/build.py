@@ -95,15 +95,23 @@ def empty_network(
         empty_layer(len(below), above, grid=grid, degree=degree, seed=seed + index)
         for index, (below, above) in enumerate(itertools.pairwise(levels))
     )
+    inputs = tuple(input_names or (f"x{i + 1}" for i in range(len(levels[0]))))
     return Network(
         levels=tuple(levels),
         layers=layers,
-        input_names=tuple(input_names or (f"x{i + 1}" for i in range(len(levels[0])))),
-        output_names=tuple(output_names or _default_outputs(len(levels[-1]))),
+        input_names=inputs,
+        output_names=tuple(output_names or name_outputs([None] * len(levels[-1]), inputs)),
         degree=degree,
         next_id=next_id,
     )
 
 
-def _default_outputs(count: int) -> list[str]:
-    return ["y"] if count == 1 else [f"y{i + 1}" for i in range(count)]
+def name_outputs(names: Sequence[str | None], inputs: Sequence[str]) -> tuple[str, ...]:
+    """The given names; y (or y1, y2, ...) for the missing ones, another letter if taken."""
+    taken = {*inputs, *names}
+    for letter in ("y", "f", "z", "u", "w", "out"):
+        made = [letter] if len(names) == 1 else [f"{letter}{i + 1}" for i in range(len(names))]
+        missing = [new for new, name in zip(made, names, strict=True) if name is None]
+        if taken.isdisjoint(missing):
+            break
+    return tuple(name or new for name, new in zip(names, made, strict=True))

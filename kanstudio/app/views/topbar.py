@@ -38,7 +38,7 @@ class TopBar(Part):
         self._update(frozenset({"document", "check"}))
 
     def _update(self, topics: frozenset[Topic]) -> None:
-        if not topics & {"document", "check"}:
+        if not topics & {"document", "check", "settings"}:
             return
         session = self._session
         check = session.check
@@ -52,7 +52,7 @@ class TopBar(Part):
                 "error": asdict(check.error) if check.error else None,
             },
             share=link_query(session.document),
-            canUndo=session.history.can_undo,
+            canUndo=session.history.can_undo or session.running,
             canRedo=session.history.can_redo,
         )
 
