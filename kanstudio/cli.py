@@ -79,6 +79,10 @@ def _add_serve(commands: Any) -> None:
     command.add_argument("--host", default="127.0.0.1", help="address to listen on")
     command.add_argument("--no-browser", action="store_true", help="do not open a browser")
     command.add_argument("--num-procs", type=_count, default=1, help="server processes")
+    command.add_argument(
+        "--allow-origin", action="append", default=[], metavar="HOST[:PORT]",
+        help="let browsers of other machines connect under this name; may be repeated",
+    )  # fmt: skip
     command.set_defaults(run=run_serve)
 
 
@@ -179,7 +183,13 @@ def run_serve(arguments: argparse.Namespace) -> int:
 
     host, port = arguments.host, arguments.port
     try:
-        serve(port, host, show=not arguments.no_browser, num_procs=arguments.num_procs)
+        serve(
+            port,
+            host,
+            show=not arguments.no_browser,
+            num_procs=arguments.num_procs,
+            allow_origin=arguments.allow_origin,
+        )
     except OSError as error:
         reason = error.strerror or error
         raise KanStudioError(

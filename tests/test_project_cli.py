@@ -143,8 +143,20 @@ def test_serve_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
     seen: list[object] = []
     monkeypatch.setattr(serve, "serve", lambda *a, **options: seen.extend([*a, options]))
-    assert run("serve", "--port", "0", "--host", "127.0.0.1", "--no-browser") == 0
-    assert seen == [0, "127.0.0.1", {"show": False, "num_procs": 1}]
+    assert run("serve", "--port", "0", "--host", "0.0.0.0", "--no-browser",
+               "--allow-origin", "hall.example") == 0  # fmt: skip
+    options = {"show": False, "num_procs": 1, "allow_origin": ["hall.example"]}
+    assert seen == [0, "0.0.0.0", options]
+
+
+def test_origins_of_other_machines_are_allowed_by_name() -> None:
+    from kanstudio.app.serve import origins
+
+    assert origins([], 0) is None
+    local = ["127.0.0.1:5006", "localhost:5006"]
+    assert origins(["hall", "hall.example:80"], 5006) == [*local, "hall:5006", "hall.example:80"]
+    with pytest.raises(KanStudioError, match="fixed port"):
+        origins(["hall"], 0)
 
 
 def test_taken_port_is_one_line() -> None:

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
 
 import panel as pn
 from bokeh.server.server import Server
 from tornado.process import task_id
 
+from kanstudio.errors import KanStudioError
+
 APP = Path(__file__).with_name("main.py")
 
 
 def serve(
-    port: int = 5006, host: str = "127.0.0.1", *, show: bool = True, num_procs: int = 1
+    port: int = 5006,
+    host: str = "127.0.0.1",
+    *,
+    show: bool = True,
+    num_procs: int = 1,
+    allow_origin: Sequence[str] = (),
 ) -> None:
-    """Serve the Studio until interrupted; prints the address, port 0 takes a free one."""
+    """Serve the Studio until interrupted; prints the address, port 0 takes a free one.
+
+    allow_origin: HOST or HOST:PORT as people type it into their browsers; pages from
+    elsewhere get no connection. This machine's own names are always allowed.
+    """
     server: Server = pn.serve(
         {"/": str(APP)}, port=port, address=host, show=False, start=False, verbose=False,
-        num_procs=num_procs, title="KAN Studio", websocket_origin=None,
+        num_procs=num_procs, title="KAN Studio", websocket_origin=origins(allow_origin, port),
     )  # fmt: skip
     shown = "127.0.0.1" if host in ("", "0.0.0.0") else host
     address = f"http://{shown}:{server.port}/"
@@ -29,3 +41,13 @@ def serve(
             server.io_loop.call_later(0.2, lambda: webbrowser.open(address))
     server.start()
     server.io_loop.start()
+
+
+def origins(allowed: Sequence[str], port: int) -> list[str] | None:
+    """What Bokeh checks a connection's origin against; None is its own default."""
+    if not allowed:
+        return None
+    if port == 0:
+        raise KanStudioError("names to allow need a fixed port: choose one with --port")
+    names = ("127.0.0.1", "localhost", *allowed)
+    return [name if ":" in name else f"{name}:{port}" for name in names]
