@@ -19,6 +19,7 @@ from kanstudio.app.present import root_mean_square
 from kanstudio.app.session import LIVE_SAMPLES, Session, View, view_of
 from kanstudio.editor.commands import ApplyTraining
 from kanstudio.editor.document import Document, LossRecord
+from kanstudio.editor.history import History
 from kanstudio.errors import KanStudioError, TrainingError
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import FloatArray, Network
@@ -302,6 +303,13 @@ class Desk:
             run.close()
         if network is not None and records:
             self._session.keep_training(ApplyTraining(network, records))
+
+    def history(self) -> History:
+        """The history as it would be if the run ended now; nothing is ended."""
+        history, network = self._session.history, self._session.live
+        if network is None or not self._records:
+            return history
+        return history.do(ApplyTraining(network, tuple(self._records)))
 
     def close(self) -> None:
         """The session ends: so does its run."""

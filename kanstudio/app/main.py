@@ -5,6 +5,7 @@ from __future__ import annotations
 import panel as pn
 import torch
 
+from kanstudio.app.lobby import shared_lobby
 from kanstudio.app.page import create_page
 from kanstudio.training.runner import shared_runner
 
@@ -13,4 +14,4 @@ pn.extension("mathjax")
 torch.set_num_threads(1)
 # Started early: the first Train need not wait for a process.
 shared_runner()
-create_page(shared_runner).servable()
+create_page(shared_runner, shared_lobby()).servable()

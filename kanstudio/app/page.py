@@ -11,8 +11,9 @@ import panel as pn
 from panel.template import Template
 from panel.viewable import Child
 
-from kanstudio.app.component import Part, asset, script
+from kanstudio.app.component import Message, Part, asset, script
 from kanstudio.app.desk import Desk
+from kanstudio.app.lobby import Lobby, is_token
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.app.share import shared_document
 from kanstudio.app.views.datacard import DataCard
@@ -67,9 +68,16 @@ class Studio:
     """One session with its parts; ``shell`` is what is shown."""
 
     def __init__(
-        self, runner: Callable[[], Runner], session: Session | None = None, *, page: bool = True
+        self,
+        runner: Callable[[], Runner],
+        session: Session | None = None,
+        *,
+        lobby: Lobby | None = None,
+        page: bool = True,
     ) -> None:
         self.session = session or Session()
+        self._lobby = lobby
+        self._token = ""
         self.desk = Desk(self.session, runner)
         self._data = DataCard(self.session)
         self._network = NetworkView(self.session)
@@ -84,9 +92,7 @@ class Studio:
             sizing_mode="stretch_both",
         )
         self.shell.actions = {
-            "hello": lambda message: self.session.set_theme(
-                message.choice("theme", ("light", "dark"))
-            ),
+            "hello": self._hello,
             "undo": lambda _: self.session.undo(),
             "redo": lambda _: self.session.redo(),
             "space": lambda _: self.desk.toggle(),
@@ -94,6 +100,18 @@ class Studio:
         }
         self.shell.put(page=page, notice=asdict(self.session.notice))
         self.session.listen(self._update)
+
+    def _hello(self, message: Message) -> None:
+        """The page is there: its theme, and the tab that it stands in."""
+        self.session.set_theme(message.choice("theme", ("light", "dark")))
+        token = message.text("room", 32)
+        if self._lobby is None or self._token or not is_token(token):
+            return
+        waiting = self._lobby.find(token)
+        self._token = token
+        self._lobby.hold(token, self.desk.history)
+        if waiting is not None and len(waiting.entries) > 1:
+            self.session.restore(waiting)
 
     def _update(self, topics: frozenset[Topic]) -> None:
         if "notice" in topics:
@@ -111,7 +129,9 @@ class Studio:
         self._network.flush()
 
     def close(self) -> None:
-        """Stop the run and let go of everything."""
+        """Stop the run and let go of everything; a reload finds its history in the lobby."""
+        if self._lobby is not None and self._token:
+            self._lobby.leave(self._token, self.desk.history(), self.desk.history)
         self.desk.close()
         self.session.close()
 
@@ -136,9 +156,9 @@ def _asked_for() -> Session | None:
     return None if document is None else Session(document, "open link")
 
 
-def create_page(runner: Callable[[], Runner]) -> Any:
+def create_page(runner: Callable[[], Runner], lobby: Lobby | None = None) -> Any:
     """A page for one visitor; call it while the visitor's document is current."""
-    studio = Studio(runner, _asked_for())
+    studio = Studio(runner, _asked_for(), lobby=lobby)
     callback = pn.state.add_periodic_callback(studio.tick, period=TICK_MS)
 
     def gone(_: object) -> None:

@@ -211,6 +211,22 @@ def test_a_shared_link_opens_the_formula(studio_page: Page) -> None:
     expect(page.get_by_text("The link's formula could not be opened")).to_be_visible(timeout=LONG)
 
 
+def test_a_reload_comes_back_to_the_same_work(studio_page: Page) -> None:
+    page = studio_page
+    perturb(page, "All")
+    setting(page, "Steps", "100000")
+    button(page, "Train").click()
+    until(page, "step", re.compile(r"^\d{2,}$"))
+    page.reload()
+    expect(page.get_by_text("Back where you were")).to_be_visible(timeout=LONG)
+    assert fact(page, "edges-both") == "8"
+    assert int(fact(page, "step")) >= 10
+    history = page.get_by_role("region", name="History")
+    expect(history).to_contain_text("train ·")
+    button(page, "Undo").click()
+    until(page, "step", "0")
+
+
 def test_edit_during_training_keeps_what_was_learned(studio_page: Page) -> None:
     page = studio_page
     perturb(page, "All")

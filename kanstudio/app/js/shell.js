@@ -14,6 +14,21 @@ function isTyping(event) {
   return target.matches("input:not([type=checkbox]):not([type=radio]):not([type=range])");
 }
 
+// What this tab is known by, so that a reload comes back to the same work. Another address
+// (a shared link) is another room.
+function tabToken() {
+  try {
+    const known = JSON.parse(sessionStorage.getItem("kanstudio-room") || "{}");
+    if (known.token && known.search === location.search) return known.token;
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    const token = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    sessionStorage.setItem("kanstudio-room", JSON.stringify({ token, search: location.search }));
+    return token;
+  } catch {
+    return "";
+  }
+}
+
 function save(name, mime, base64) {
   const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
   const url = URL.createObjectURL(new Blob([bytes], { type: mime }));
@@ -68,7 +83,7 @@ export function render({ model, el }) {
       send(event.shiftKey ? "redo" : "undo");
     else if (mod && event.key.toLowerCase() === "y") send("redo");
     else if (mod || event.altKey) return;
-    else if (event.key === " " && !control.matches?.("button, [role=radio], summary, a, input"))
+    else if (event.key === " " && !control.matches?.("button, [role=radio], summary, input"))
       send("space");
     else if (event.key === "?") showKeys();
     else if (event.key === "/") room.dispatchEvent(new CustomEvent("ks-focus-formula"));
@@ -123,7 +138,7 @@ export function render({ model, el }) {
   const stored = (() => { try { return localStorage.getItem("kanstudio-theme"); } catch { return null; } })();
   const wanted = stored || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   applyTheme(wanted);
-  send("hello", { theme: wanted });
+  send("hello", { theme: wanted, room: page ? tabToken() : "" });
   window.addEventListener("offline", () => { lost.hidden = false; });
   model.document?.on_event("connection_lost", () => { lost.hidden = false; });
   return room;
