@@ -70,7 +70,7 @@ def greek_name(char: str) -> str:
         return ""
     words = unicodedata.name(char, "").lower().split()
     if len(words) < 4 or words[0] != "greek" or words[2] != "letter":
-        return "hbar" if char == "ℏ" else ""
+        return "hbar" if char in "ℏħ" else ""
     name = words[-1].replace("lamda", "lambda")
     if name not in GREEK or (len(words) > 4 and words[3:] != ["final", "sigma"]):
         return ""
