@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kanstudio.errors import DataError, TrainingError
-from kanstudio.network import edits
+from kanstudio import functions
+from kanstudio.errors import DataError, FileError, KanStudioError, TrainingError
+from kanstudio.network import checks, edits
 from kanstudio.network.build import empty_network
 from kanstudio.network.forward import (
     LayerProgram,
     LayerTensors,
     check_inputs,
+    is_outdated,
     layer_forward,
     program,
 )  # fmt: skip
@@ -42,9 +46,27 @@ class KANLayer(nn.Module):
 
     def __init__(self, layer: Layer, dtype: torch.dtype, device: torch.device | str) -> None:
         super().__init__()
+        self.functions = layer.functions
         for name, values in layer.arrays():
             tensor = torch.tensor(values, dtype=dtype, device=device)
             self.register_parameter(name, nn.Parameter(tensor, requires_grad=name in TRAINABLE))
+
+    def get_extra_state(self) -> Tensor:
+        """The names of the functions, for state_dict; as bytes, since all else is tensors."""
+        return torch.tensor(list(json.dumps(self.functions).encode()), dtype=torch.uint8)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        try:
+            rows = json.loads(bytes(state.tolist()))
+            names = tuple(tuple(functions.get(name).name for name in row) for row in rows)
+        except (AttributeError, TypeError, ValueError, KanStudioError) as error:
+            raise FileError("the functions of a layer cannot be read from its state") from error
+        if np.shape(names) != np.shape(self.functions):
+            raise FileError(
+                f"a layer of shape {np.shape(self.functions)} has no functions of shape "
+                f"{np.shape(names)}"
+            )
+        self.functions = names
 
     def tensors(self) -> LayerTensors:
         return LayerTensors(**dict(self.named_parameters()))
@@ -80,8 +102,11 @@ class KAN(nn.Module):
         device: torch.device | str = "cpu",
     ) -> None:
         super().__init__()
-        empty = empty_network(width, mult_arity, grid=grid, degree=k, seed=seed)
-        self._load(edits.random_spline_network(empty), dtype or torch.get_default_dtype(), device)
+        grid, k = checks.whole("grid", grid, 1), checks.whole("k", k, 0)
+        pairs, arities = checks.shape(width, mult_arity, grid + k)
+        seed = checks.whole("a seed", seed, 0)
+        empty = empty_network(pairs, arities, grid=grid, degree=k, seed=seed)
+        self._begin(edits.random_spline_network(empty), dtype or torch.get_default_dtype(), device)
 
     @classmethod
     def from_network(
@@ -94,8 +119,18 @@ class KAN(nn.Module):
         """A module with the values of a network; dtype None is torch's default."""
         model = cls.__new__(cls)
         nn.Module.__init__(model)
-        model._load(network, dtype or torch.get_default_dtype(), device)
+        model._begin(network, dtype or torch.get_default_dtype(), device)
         return model
+
+    def _begin(self, network: Network, dtype: torch.dtype, device: torch.device | str) -> None:
+        if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+            raise DataError(f"dtype is a floating type such as torch.float64, not {dtype!r}")
+        self.register_load_state_dict_post_hook(_follow_state)  # type: ignore[no-untyped-call]
+        self._load(network, dtype, device)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Programs are made again when needed, and hold functions that cannot be pickled.
+        return {**self.__dict__, "_programs": {}}
 
     def _load(self, network: Network, dtype: torch.dtype, device: torch.device | str) -> None:
         self._shape = network
@@ -109,7 +144,7 @@ class KAN(nn.Module):
     def network(self) -> Network:
         """The present state as an immutable value (float64 copies)."""
         layers = tuple(
-            replace(layer, **module.arrays())
+            replace(layer, functions=module.functions, **module.arrays())
             for layer, module in zip(self._shape.layers, self.layers, strict=True)
             if isinstance(module, KANLayer)
         )
@@ -163,18 +198,25 @@ class KAN(nn.Module):
 
     def _program(self) -> tuple[LayerProgram, ...]:
         device = self.device
-        if device not in self._programs:
-            self._programs[device] = program(self._shape, device)
-        return self._programs[device]
+        plans = self._programs.get(device)
+        if plans is not None and any(map(is_outdated, plans, self._tensors())):
+            self._shape, plans = self.network(), None
+            self._programs.clear()
+        if plans is None:
+            plans = self._programs[device] = program(self._shape, device)
+        return plans
+
+    def _tensors(self) -> Iterator[LayerTensors]:
+        return (layer.tensors() for layer in self.layers if isinstance(layer, KANLayer))
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs [n, outputs] for inputs [n, inputs]; remembers the inputs for plot()."""
+        x = _real_tensor(x)
         check_inputs(len(self._shape.levels[0]), tuple(x.shape))
         self.cache_data = x.detach()
         values = x.to(self.dtype)
-        for plan, layer in zip(self._program(), self.layers, strict=True):
-            assert isinstance(layer, KANLayer)
-            values = layer_forward(plan, layer.tensors(), values)
+        for plan, tensors in zip(self._program(), self._tensors(), strict=True):
+            values = layer_forward(plan, tensors, values)
         return values
 
     def get_act(self, x: Tensor | Mapping[str, Tensor] | None = None) -> Measurement:
@@ -189,12 +231,14 @@ class KAN(nn.Module):
 
     def _samples(self, x: Tensor | Mapping[str, Tensor] | None) -> Tensor:
         if isinstance(x, Mapping):
+            if "train_input" not in x:
+                raise DataError("the dataset lacks train_input")
             x = x["train_input"]
         if x is None:
             x = self.cache_data
         if x is None:
             raise DataError("there are no samples yet: call the model or get_act(x) first")
-        return x.detach()
+        return _real_tensor(x).detach()
 
     def expand_depth(self) -> KAN:
         """Add an identity layer at the end; the output does not change."""
@@ -234,7 +278,7 @@ class KAN(nn.Module):
 
     def update_grid_from_samples(self, x: Tensor) -> KAN:
         """Spread the grids over what the samples [n, inputs] reach; never gives NaN."""
-        samples = x.detach().to("cpu", torch.float64).numpy()
+        samples = _real_tensor(x).detach().to("cpu", torch.float64).numpy()
         self._edit(update_grid_from_samples(self.network(), samples))
         return self
 
@@ -260,6 +304,8 @@ class KAN(nn.Module):
         folder, scale, tick, sample and varscale are accepted for pykan's callers and not
         used: the picture is one vector drawing.
         """
+        if isinstance(beta, bool) or not isinstance(beta, int | float) or not 0 <= beta < math.inf:
+            raise DataError(f"beta is a number of at least 0, not {beta!r}")
         x = self.cache_data
         samples = None if x is None else x.to("cpu", torch.float64).numpy()
         return plot_network(
@@ -305,6 +351,19 @@ class KAN(nn.Module):
         )  # fmt: skip
         settings = TrainingSettings(**options)
         return _fit(self, as_dataset(dataset), settings, log, list(metrics or ()))
+
+
+def _follow_state(model: nn.Module, _: object) -> None:
+    """A loaded state may switch fronts on or off, and bring other functions."""
+    assert isinstance(model, KAN)
+    model._shape = model.network()
+    model._programs.clear()
+
+
+def _real_tensor(x: object) -> Tensor:
+    if not isinstance(x, Tensor) or x.is_complex():
+        raise DataError(f"samples are a tensor of real numbers, not {type(x).__name__}")
+    return x
 
 
 def _texts(names: Sequence[object] | None) -> list[str] | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +14,16 @@ import torch
 from hypothesis import given, settings
 from strategies import networks, samples
 
-from kanstudio import KAN, DataError, EditError, TrainingError, create_dataset, kanpiler
+from kanstudio import (
+    KAN,
+    DataError,
+    EditError,
+    FileError,
+    KanStudioError,
+    TrainingError,
+    create_dataset,
+    kanpiler,
+)
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import Network
 
@@ -137,3 +149,125 @@ def test_plot_saves_pictures(metric: str, tmp_path: Path) -> None:
     for name, start in (("net.svg", b"<"), ("net.png", b"\x89PNG")):
         picture.save(tmp_path / name)
         assert (tmp_path / name).read_bytes().startswith(start)
+
+
+def test_a_loaded_state_brings_masks_and_functions() -> None:
+    a, b = sympy.symbols("a b")
+    first, second = tutorial(), kanpiler([a, b], sympy.log(sympy.cos(a) + b + 2))
+    first.perturb(mag=0.1, mode="all")
+    x = torch.rand(20, 2)
+    second(x)
+    second.load_state_dict({name: value.clone() for name, value in first.state_dict().items()})
+    assert torch.equal(first(x), second(x))
+    assert second.network().same_values(first.network())
+
+
+def test_a_damaged_state_is_an_error() -> None:
+    model = tutorial()
+    state = model.state_dict()
+    state["layers.0._extra_state"] = torch.tensor([0, 255], dtype=torch.uint8)
+    with pytest.raises(FileError):
+        model.load_state_dict(state)
+
+
+def test_a_model_that_was_called_can_be_pickled() -> None:
+    model, x = tutorial(), torch.rand(5, 2)
+    before = model(x)
+    assert torch.equal(pickle.loads(pickle.dumps(model))(x), before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_non_intrusive_perturbation_keeps_every_bit_of_a_trained_network(
+    dtype: torch.dtype,
+) -> None:
+    a, b = sympy.symbols("a b")
+    torch_rng = torch.Generator().manual_seed(0)
+    network = kanpiler([a, b], a * (1 + b) / sympy.sqrt(3 - a * b)).network()
+    model = KAN.from_network(network, dtype=dtype)
+    x = torch.rand(1000, 2, generator=torch_rng, dtype=dtype)
+    y = x.prod(1, keepdim=True)
+    data = {"train_input": x, "train_label": y, "test_input": x, "test_label": y}
+    model.expand_depth().perturb(mag=0.1, mode="minimal")
+    for _ in range(2):
+        model.fit(data, opt="LBFGS", steps=2)
+        model.expand_depth().expand_width(1, 2)
+        model.expand_width(2, 2, sum_bool=False, mult_arity=[2, 3])
+        before = [model(x[:n]) for n in (1, 7, 1000)]
+        model.perturb(mag=0.1, mode="non-intrusive")
+        assert all(torch.equal(model(x[: len(y)]), y) for y in before)
+
+
+def test_a_loop_of_ones_own_trains_what_was_silent() -> None:
+    model = tutorial()
+    x = torch.rand(50, 2, generator=torch.Generator().manual_seed(0))
+    model(x)
+    model.expand_depth().perturb(mode="non-intrusive")
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        (model(x) - x.sum(1, keepdim=True)).square().mean().backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    before = model(x)
+    torch.testing.assert_close(KAN.from_network(model.network())(x), before)
+    model.expand_depth().expand_width(1, 3)
+    assert torch.equal(model(x), before)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"width": [2, [3], 1]},
+        {"width": [2, "a"]},
+        {"width": [2.5, 1]},
+        {"width": None},
+        {"width": [2, 10**9]},
+        {"width": [2, [1, 1, 1], 1]},
+        {"width": [2, [1, 1], 1], "mult_arity": None},
+        {"width": [2, [1, 1], 1], "mult_arity": [[], [1], []]},
+        {"width": [2, 1], "grid": 2.5},
+        {"width": [2, 1], "grid": 10**9},
+        {"width": [2, 1], "k": "a"},
+        {"width": [2, 1], "seed": -1},
+    ],
+)
+def test_what_is_no_shape_is_an_edit_error(arguments: dict[str, Any]) -> None:
+    with pytest.raises(EditError):
+        KAN(**arguments)
+
+
+def test_integers_of_numpy_are_integers() -> None:
+    two = np.int64(2)
+    model = KAN([two, [two, np.int64(1)], 1], mult_arity=two)
+    model.expand_width(np.int64(1), two, sum_bool=False, mult_arity=np.array([2, 3]))
+    assert model.mult_arity == [[], [2, 2, 3], []]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda model: model.expand_width(1.0, 1),
+        lambda model: model.expand_width("1", 1),
+        lambda model: model.expand_width(1, 1.5),
+        lambda model: model.expand_width(1, 10**9),
+        lambda model: model.expand_width(1, 1, sum_bool=False, mult_arity=10**9),
+        lambda model: model.expand_width(1, 1, sum_bool=False, mult_arity=None),
+        lambda model: model.perturb(mag=None),
+        lambda model: model.perturb(seed=-1),
+        lambda model: model.refine(7.5),
+        lambda model: model.refine(10**9),
+        lambda model: model(np.zeros((2, 2))),
+        lambda model: model(torch.zeros(2, 2, dtype=torch.complex64)),
+        lambda model: model.get_act({}),
+        lambda model: model.update_grid_from_samples(torch.zeros(2)),
+        lambda model: model.plot(beta=float("nan")),
+        lambda model: model.plot(beta="a"),
+    ],
+)
+def test_bad_arguments_are_errors_of_ours_and_change_nothing(
+    edit: Callable[[KAN], object],
+) -> None:
+    model = tutorial()
+    before = model.network()
+    with pytest.raises(KanStudioError):
+        edit(model)
+    assert model.network().same_values(before)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from kanstudio.errors import EditError
+from kanstudio.network import checks
 from kanstudio.network.build import empty_layer
 from kanstudio.network.network import ABSENT, EdgeRef, FloatArray, Layer, Network, Node, frozen
 
@@ -22,10 +23,10 @@ def expand_depth(network: Network, level: int | None = None, *, seed: int = 0) -
 
     level: 0 (the inputs) to depth (the outputs, also the default). Raises EditError.
     """
-    at = network.depth if level is None else level
-    if not 0 <= at <= network.depth:
+    at = network.depth if level is None else checks.integer(level)
+    if at is None or not 0 <= at <= network.depth:
         raise EditError(
-            f"cannot add a layer above level {at}: there are levels 0 to {network.depth}"
+            f"cannot add a layer above level {level}: there are levels 0 to {network.depth}"
         )
     below = network.levels[at]
     added = tuple(Node(network.next_id + index) for index in range(len(below)))
@@ -45,18 +46,6 @@ def expand_depth(network: Network, level: int | None = None, *, seed: int = 0) -
     )
 
 
-def check_arities(n_added: int, mult_arity: int | Sequence[int]) -> list[int]:
-    """One arity, at least 2, for each of n_added mult nodes."""
-    arities = [mult_arity] * n_added if isinstance(mult_arity, int) else list(mult_arity)
-    if len(arities) != n_added:
-        raise EditError(
-            f"{n_added} mult nodes need one arity or {n_added}, not {len(arities)}: {arities}"
-        )
-    if any(not isinstance(arity, int) or arity < 2 for arity in arities):
-        raise EditError(f"the arity of a mult node is a whole number of at least 2, not {arities}")
-    return arities
-
-
 def expand_width(
     network: Network,
     layer: int,
@@ -72,7 +61,8 @@ def expand_width(
     after them (pykan's order). All new edges are absent. Everything that the old
     edges hold stays. Raises EditError.
     """
-    if not 1 <= layer < network.depth:
+    position = checks.integer(layer)
+    if position is None or not 1 <= position < network.depth:
         last = network.depth - 1
         there = (
             "this network has no hidden layer (add depth first)"
@@ -80,13 +70,15 @@ def expand_width(
             else f"this network has hidden layers 1 to {last}"
         )
         raise EditError(f"cannot expand layer {layer}: {there}")
-    if n_added < 1:
-        raise EditError(f"the number of nodes to add is at least 1, not {n_added}")
-    arities = [1] * n_added if sum_bool else check_arities(n_added, mult_arity)
+    layer, n_added = position, checks.whole("the number of nodes to add", n_added, 1)
+    n_basis = network.grid + network.degree
+    below, above = network.layers[layer - 1], network.layers[layer]
+    checks.layer_size(above.n_sources + n_added, above.n_subnodes, n_basis)
+    arities = [1] * n_added if sum_bool else checks.arities(n_added, mult_arity)
+    checks.layer_size(below.n_sources, below.n_subnodes + sum(arities), n_basis)
     added = tuple(Node(network.next_id + i, arity) for i, arity in enumerate(arities))
     old = network.levels[layer]
     level = (*added, *old) if sum_bool else (*old, *added)
-    below, above = network.layers[layer - 1], network.layers[layer]
     layers = list(network.layers)
     layers[layer - 1] = _add_targets(below, added, network.degree, seed, first=sum_bool)
     layers[layer] = _add_sources(
@@ -157,8 +149,7 @@ def perturb(
     """
     if mode not in PERTURB_MODES:
         raise EditError(f"perturb mode {mode!r} is not one of {', '.join(PERTURB_MODES)}")
-    if not (np.isfinite(mag) and mag >= 0):
-        raise EditError(f"the magnitude of a perturbation is at least 0, not {mag}")
+    mag, seed = checks.magnitude(mag), checks.whole("a seed", seed, 0)
     layers = []
     for index, layer in enumerate(network.layers):
         last = index == network.depth - 1

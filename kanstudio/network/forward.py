@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import silu
 
@@ -19,6 +20,8 @@ from kanstudio.errors import DataError
 from kanstudio.functions import Function
 from kanstudio.network.network import FloatArray, Layer, Network, Node
 from kanstudio.network.spline import basis
+
+BoolArray = NDArray[np.bool_]
 
 
 class LayerTensors(NamedTuple):
@@ -47,19 +50,35 @@ class SymbolicGroup:
 
 
 @dataclass(frozen=True)
+class SplineBlock:
+    """Splines that are summed in one matrix product.
+
+    subnodes, sources: index vectors. chosen (rows, columns): which of these edges belong
+    to the block; None for all.
+    """
+
+    subnodes: Tensor
+    sources: Tensor
+    chosen: Tensor | None
+
+
+@dataclass(frozen=True)
 class LayerProgram:
     """Which edges of a layer are computed, and how subnodes become nodes.
 
-    spline_subnodes, spline_sources: index vectors of the rows and columns with an
-    active spline. factors: per port p the index of each node's p-th subnode, or the
-    number of subnodes (a column of ones) where the node has fewer ports.
+    blocks: first the splines on which the output depends, then those on which it does not
+    depend yet. The size of a matrix product decides how it rounds: apart, the new splines
+    of a non-intrusive perturbation leave every bit of the output as it was.
+    silent: index vectors (subnodes, sources) of active splines whose scales are both 0.
+    factors: per port p the index of each node's p-th subnode, or the number of subnodes
+    (a column of ones) where the node has fewer ports.
     """
 
     degree: int
     n_subnodes: int
     groups: tuple[SymbolicGroup, ...]
-    spline_subnodes: Tensor
-    spline_sources: Tensor
+    blocks: tuple[SplineBlock, ...]
+    silent: tuple[Tensor, Tensor]
     factors: tuple[Tensor, ...]
 
 
@@ -80,9 +99,16 @@ def tensors(layer: Layer, dtype: torch.dtype, device: torch.device | str = "cpu"
 
 
 def layer_program(
-    layer: Layer, targets: tuple[Node, ...], degree: int, device: torch.device | str = "cpu"
+    layer: Layer,
+    targets: tuple[Node, ...],
+    degree: int,
+    device: torch.device | str = "cpu",
+    used: BoolArray | None = None,
 ) -> LayerProgram:
-    """Plan the evaluation of one layer into the given nodes."""
+    """Plan the evaluation of one layer into the given nodes.
+
+    used: for each of the nodes whether the output depends on it; None for all.
+    """
 
     def index(values: np.ndarray | list[int]) -> Tensor:
         return torch.tensor(np.asarray(values, dtype=np.int64), device=device)
@@ -105,33 +131,73 @@ def layer_program(
         ])
         for port in range(ports)
     )  # fmt: skip
+
+    def block(chosen: BoolArray) -> SplineBlock:
+        rows, columns = np.flatnonzero(chosen.any(axis=1)), np.flatnonzero(chosen.any(axis=0))
+        part = chosen[np.ix_(rows, columns)]
+        whole = np.array_equal(part, layer.spline_active[np.ix_(rows, columns)])
+        return SplineBlock(
+            index(rows), index(columns), None if whole else torch.tensor(part, device=device)
+        )
+
+    silent = layer.spline_active & ~_speaking(layer)
+    needed = layer.spline_active & ~silent
+    if used is not None:
+        needed = needed & np.repeat(used, [node.arity for node in targets])[:, None]
+    parts = (needed, layer.spline_active & ~needed)
+    rows, columns = np.nonzero(silent)
     return LayerProgram(
         degree=degree,
         n_subnodes=layer.n_subnodes,
         groups=groups,
-        spline_subnodes=index(np.flatnonzero(layer.spline_active.any(axis=1))),
-        spline_sources=index(np.flatnonzero(layer.spline_active.any(axis=0))),
+        blocks=tuple(block(part) for part in parts if part.any()),
+        silent=(index(rows), index(columns)),
         factors=factors,
     )
+
+
+def _speaking(layer: Layer) -> BoolArray:
+    """(J, S): the edge is active and not a spline that is scaled to 0."""
+    scaled = (layer.scale_base != 0) | (layer.scale_sp != 0)
+    speaking: BoolArray = layer.symbolic_active | (layer.spline_active & scaled)
+    return speaking
+
+
+def _used_nodes(network: Network) -> list[BoolArray]:
+    """For the levels above the inputs: on which nodes does the output depend?"""
+    used = [np.ones(len(network.levels[-1]), dtype=bool)]
+    for layer, targets in zip(network.layers[:0:-1], network.levels[:1:-1], strict=True):
+        rows = np.repeat(used[-1], [node.arity for node in targets])
+        used.append(_speaking(layer)[rows].any(axis=0))
+    return used[::-1]
 
 
 def program(network: Network, device: torch.device | str = "cpu") -> tuple[LayerProgram, ...]:
     """Plan the evaluation of a whole network."""
     return tuple(
-        layer_program(layer, targets, network.degree, device)
-        for layer, targets in zip(network.layers, network.levels[1:], strict=True)
+        layer_program(layer, targets, network.degree, device, used)
+        for layer, targets, used in zip(
+            network.layers, network.levels[1:], _used_nodes(network), strict=True
+        )
     )
 
 
-def _spline_features(plan: LayerProgram, p: LayerTensors, x: Tensor) -> Tensor:
-    """(n, S', B + 1): the B-splines and silu of the sources with an active spline."""
-    active = x[:, plan.spline_sources]
-    splines = basis(active, p.knots[plan.spline_sources], plan.degree)
+def is_outdated(plan: LayerProgram, p: LayerTensors) -> bool:
+    """True if a spline has been trained that was silent when the program was made."""
+    if not len(plan.silent[0]):
+        return False
+    return bool(p.scale_base[plan.silent].any() | p.scale_sp[plan.silent].any())
+
+
+def _spline_features(plan: LayerProgram, block: SplineBlock, p: LayerTensors, x: Tensor) -> Tensor:
+    """(n, S', B + 1): the B-splines and silu of the block's sources."""
+    active = x[:, block.sources]
+    splines = basis(active, p.knots[block.sources], plan.degree)
     return torch.cat([splines, silu(active).unsqueeze(-1)], dim=-1)
 
 
-def _spline_weights(plan: LayerProgram, p: LayerTensors) -> Tensor:
-    """(J', S', B + 1): mask * [scale_sp * coef, scale_base]."""
+def _spline_weights(block: SplineBlock, p: LayerTensors) -> Tensor:
+    """(J', S', B + 1): mask * [scale_sp * coef, scale_base], 0 for edges of other blocks."""
     weights = torch.cat(
         [
             (p.spline_mask * p.scale_sp).unsqueeze(-1) * p.coef,
@@ -139,7 +205,8 @@ def _spline_weights(plan: LayerProgram, p: LayerTensors) -> Tensor:
         ],
         dim=-1,
     )
-    return weights[plan.spline_subnodes][:, plan.spline_sources]
+    weights = weights[block.subnodes][:, block.sources]
+    return weights if block.chosen is None else weights * block.chosen.unsqueeze(-1)
 
 
 def _symbolic(group: SymbolicGroup, p: LayerTensors, x: Tensor) -> Tensor:
@@ -154,10 +221,10 @@ def subnode_sums(plan: LayerProgram, p: LayerTensors, x: Tensor) -> Tensor:
     sums = x.new_zeros((x.shape[0], plan.n_subnodes))
     for group in plan.groups:
         sums = sums.index_add(1, group.subnodes, _symbolic(group, p, x))
-    if len(plan.spline_sources):
-        features = _spline_features(plan, p, x).flatten(1)
-        values = features @ _spline_weights(plan, p).flatten(1).T
-        sums = sums.index_add(1, plan.spline_subnodes, values)
+    for block in plan.blocks:
+        features = _spline_features(plan, block, p, x).flatten(1)
+        values = features @ _spline_weights(block, p).flatten(1).T
+        sums = sums.index_add(1, block.subnodes, values)
     return sums
 
 
@@ -183,12 +250,12 @@ def edge_values(plan: LayerProgram, p: LayerTensors, x: Tensor) -> LayerValues:
     symbolic, spline = x.new_zeros(shape), x.new_zeros(shape)
     for group in plan.groups:
         symbolic[:, group.subnodes, group.sources] = _symbolic(group, p, x)
-    if len(plan.spline_sources):
+    for block in plan.blocks:
         values = torch.einsum(
-            "nif,jif->nji", _spline_features(plan, p, x), _spline_weights(plan, p)
+            "nif,jif->nji", _spline_features(plan, block, p, x), _spline_weights(block, p)
         )
-        rows, columns = plan.spline_subnodes[:, None], plan.spline_sources[None, :]
-        spline[:, rows, columns] = values
+        rows, columns = block.subnodes[:, None], block.sources[None, :]
+        spline[:, rows, columns] = spline[:, rows, columns] + values
     return LayerValues(x, symbolic, spline, subnode_sums(plan, p, x))
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from kanstudio.errors import EditError
-from kanstudio.network.forward import layer_forward, program, tensors
+from kanstudio.network import checks
+from kanstudio.network.forward import check_inputs, layer_forward, program, tensors
 from kanstudio.network.network import FloatArray, Layer, Network, frozen
 from kanstudio.network.spline import basis
 
@@ -85,6 +86,7 @@ def update_grid_from_samples(network: Network, x: FloatArray) -> Network:
     the outputs of the layers already moved. Never gives NaN: a constant source keeps
     the width of its grid, and a source with a value that is not finite keeps its grid.
     """
+    check_inputs(len(network.levels[0]), np.shape(x))
     values = torch.tensor(np.asarray(x), dtype=torch.float64)
     layers: list[Layer] = []
     with torch.no_grad():
@@ -106,8 +108,11 @@ def refine(network: Network, grid: int) -> tuple[Network, float]:
     new knots contain the old ones, and the change is rounding error, whenever ``grid``
     is a multiple of the old number.
     """
+    grid = checks.whole("a grid", grid, 0)
     if grid < network.grid:
         raise EditError(f"cannot refine to {grid} intervals: the grid has {network.grid} already")
+    for layer in network.layers:
+        checks.layer_size(layer.n_sources, layer.n_subnodes, grid + network.degree)
     layers, change = [], 0.0
     for layer in network.layers:
         refined, layer_change = _refine_layer(layer, grid, network.degree)
