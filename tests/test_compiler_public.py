@@ -131,3 +131,25 @@ def test_nothing_is_an_error():
         kanstudio.compile([])
     with pytest.raises(CompileError, match="pass a sympy expression"):
         kanstudio.compile(None)
+
+
+@pytest.mark.parametrize("inputs", ["x1", sympy.Symbol("x1"), ["x1"]])
+def test_one_input_may_stand_alone(inputs):
+    assert network_of("2*x1", inputs).input_names == ("x1",)
+
+
+@pytest.mark.parametrize("inputs", [3, [1], [x + 1], [None]])
+def test_what_is_no_input_is_an_error(inputs):
+    with pytest.raises(CompileError, match="name"):
+        kanstudio.compile("x", inputs)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.complex64, "float64"])
+def test_a_dtype_that_is_not_floating_is_an_error(dtype):
+    with pytest.raises(KanStudioError, match="dtype"):
+        kanstudio.compile("x", dtype=dtype)
+
+
+def test_bytes_are_no_formula():
+    with pytest.raises(CompileError, match="bytes is no formula"):
+        kanstudio.compile(b"x")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import sympy
@@ -55,23 +55,21 @@ def kanpiler(
     grid, k: intervals and degree of the splines, which are off. auto_save is there for
     pykan's sake: nothing is ever saved on its own.
     """
-    single = isinstance(input_variables, sympy.Symbol | str)
-    inputs = [input_variables] if single else list(input_variables)
-    return KAN.from_network(network_of(expr, inputs, grid=grid, degree=k))
+    return KAN.from_network(network_of(expr, input_variables, grid=grid, degree=k))
 
 
 def network_of(
     formulas: Formula | Sequence[Formula],
-    inputs: Sequence[str | sympy.Symbol] | None = None,
+    inputs: Sequence[str | sympy.Symbol] | str | sympy.Symbol | None = None,
     *,
     grid: int = 5,
     degree: int = 3,
     seed: int = 0,
 ) -> Network:
     """What `compile` compiles, as an immutable value."""
-    several = isinstance(formulas, Sequence) and not isinstance(formulas, str)
+    several = isinstance(formulas, Sequence) and not isinstance(formulas, str | bytes)
     listed: list[Formula] = list(formulas) if several else [formulas]
-    declared = None if inputs is None else [_name(symbol) for symbol in inputs]
+    declared = None if inputs is None else _names(inputs)
     outputs: list[tuple[str | None, sympy.Expr, str]] = []
     variables: dict[str, None] = {}
     for item in listed:
@@ -99,8 +97,20 @@ def network_of(
         raise located(error, [text for _, _, text in outputs]) from None
 
 
-def _name(symbol: str | sympy.Symbol) -> str:
-    return symbol if isinstance(symbol, str) else str(symbol.name)
+def _names(inputs: object) -> list[str]:
+    """The names of inputs that may be text or symbols, in a list or one alone."""
+    listed = [inputs] if isinstance(inputs, str | sympy.Symbol) else inputs
+    if not isinstance(listed, Iterable):
+        raise CompileError(f"inputs is a list of names or symbols, not {inputs!r}")
+    return [_name(symbol) for symbol in listed]
+
+
+def _name(symbol: object) -> str:
+    if isinstance(symbol, str):
+        return str(symbol)
+    if isinstance(symbol, sympy.Symbol):
+        return str(symbol.name)
+    raise CompileError(f"an input is a name or a symbol, not {symbol!r}")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
