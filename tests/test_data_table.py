@@ -85,6 +85,8 @@ def test_a_damaged_parquet_file_gives_a_finite_table_or_a_data_error(at, byte):
         ("a\nx\ny\n", r"no column of numbers"),
         ("", "is empty"),
         (" \n\n", "is empty"),
+        ("\u2028\u00a0\n", "is empty"),
+        ("a,b,c\n1,2\n3,4,5,6\n", r"line 2: 2 cells, but there are 3 columns"),
         ("a\0b\n1\n", "line 1: a zero byte"),
         ("x" * 300 + "\n1\n", "too long"),
     ],

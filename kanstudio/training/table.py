@@ -70,6 +70,7 @@ def read_table(content: bytes, filename: str) -> Table:
         raise DataError(
             f"{filename} has {len(content) / 2**20:.0f} MiB; at most {MAX_BYTES >> 20} are read"
         )
+    filename = str(filename)
     if not content.strip():
         raise DataError(f"{filename} is empty")
     if content[:4] == b"PAR1" or filename.lower().endswith((".parquet", ".pq")):
@@ -90,8 +91,14 @@ def _read_csv(content: bytes, filename: str) -> Table:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DataError(f"{filename}, line {line}: a zero byte; this is not a CSV file")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        # Spaces that only Unicode knows.
+        raise DataError(f"{filename} is empty")
     delimiter = _bounded(text, filename)
     names, has_header = _header(text, delimiter, filename)
+    # pandas drops surplus cells of a row when it is told the names: count them first.
+    if any(line.count(delimiter) != len(names) - 1 for line in text.split("\n") if line.strip()):
+        return _read_csv_carefully(text, delimiter, names, has_header, filename)
     import pandas as pd  # late: training processes never need it
 
     try:
@@ -109,15 +116,9 @@ def _read_csv(content: bytes, filename: str) -> Table:
         plain = bool(np.isfinite(values).all()) and len(values) > 0
     except (ValueError, OverflowError, MemoryError, pd.errors.ParserError):
         plain = False
-    # pandas ignores surplus cells of a row when it is told the names: count them as well.
-    surplus = plain and text.count(delimiter) != (len(names) - 1) * _n_lines(text)
-    if plain and not surplus:
+    if plain:
         return Table(filename, names, frozen(values))
     return _read_csv_carefully(text, delimiter, names, has_header, filename)
-
-
-def _n_lines(text: str) -> int:
-    return sum(1 for line in text.split("\n") if line.strip())
 
 
 def _bounded(text: str, filename: str) -> str:
