@@ -103,6 +103,11 @@ function bind(model, update) {
   model.on("state", () => update(model.state || {}));
 }
 
+// Once the server is gone nothing comes back; what needs it must not look alive.
+function whenLost(model, action) {
+  model.document?.on_event("connection_lost", action);
+}
+
 // A group of choices of which exactly one is taken; arrows move it, as in a native radio group.
 function radios(label, names, choose) {
   const group = h("div", { class: "segments", role: "radiogroup", "aria-label": label });
@@ -141,23 +146,22 @@ function place(popover, rect, { above = false, align = "start", gap = 6 } = {}) 
   popover.style.top = above ? "auto" : `${top}px`;
 }
 
-// A button that opens a popover; the platform closes it on Escape or a click elsewhere.
+// A button that opens a popover and closes it; so does Escape or a click elsewhere.
 function menu(trigger, content, settings) {
   content.setAttribute("popover", "auto");
+  trigger.popoverTargetElement = content;
   trigger.setAttribute("aria-expanded", "false");
   trigger.setAttribute("aria-haspopup", "true");
-  let closedAt = 0;
-  content.addEventListener("toggle", (event) => {
-    trigger.setAttribute("aria-expanded", String(event.newState === "open"));
-    if (event.newState === "closed") closedAt = performance.now();
+  content.addEventListener("beforetoggle", (event) => {
+    // Its size, and so its place, is known only once it is shown.
+    if (event.newState === "open") content.style.visibility = "hidden";
   });
-  trigger.addEventListener("click", () => {
-    // The press that closed the popover is also a click on the trigger.
-    if (content.matches(":popover-open") || performance.now() - closedAt < 200) {
-      content.hidePopover();
-      return;
-    }
+  content.addEventListener("toggle", (event) => {
+    const open = event.newState === "open";
+    trigger.setAttribute("aria-expanded", String(open));
+    if (!open) return;
     place(content, trigger.getBoundingClientRect(), settings);
+    content.style.visibility = "";
     const first = content.querySelector("[data-focus]") || content.querySelector("button, input");
     if (first) first.focus();
   });

@@ -5,6 +5,7 @@ const KEYS = [
   ["Space", "Train or pause"], ["Esc", "Clear the selection"], ["/", "Go to the formula"],
   ["?", "Show these keys"], ["Wheel, drag", "Zoom and move the network"],
   ["Double click", "Fit the network to the window"],
+  ["← ↑ → ↓", "Go from edge to edge, once one has the focus"],
 ];
 
 function isTyping(event) {
@@ -105,23 +106,35 @@ export function render({ model, el }) {
     find(pane("topbar"))?.focus();
   });
 
+  // Success fades, but not while it is read; an error stays until something is done about it.
   let fading = 0;
   let shown = -1;
+  const hide = () => { notice.hidden = true; };
+  const fade = () => {
+    clearTimeout(fading);
+    if (!notice.matches(".error, :hover, :focus-within")) fading = setTimeout(hide, 6000);
+  };
+  for (const name of ["pointerleave", "focusout"])
+    notice.addEventListener(name, () => requestAnimationFrame(fade));
+  for (const name of ["pointerenter", "focusin"])
+    notice.addEventListener(name, () => clearTimeout(fading));
+  room.addEventListener("input", (event) => {
+    if (event.composedPath()[0].matches(".formula") && notice.matches(".error")) hide();
+  });
   bind(model, (state) => {
     page = Boolean(state.page);
     if (state.theme) applyTheme(state.theme);
     const message = state.notice || {};
-    if (message.text && message.count !== shown) {
+    if (message.count !== shown) {
       shown = message.count;
-      notice.hidden = false;
+      notice.hidden = !message.text;
+      if (!message.text) return;
       notice.className = `notice ${message.tone}`;
       notice.replaceChildren(icon(message.tone === "error" ? "alert" : "check", 14),
         h("span", {}, message.text),
-        button("", { "aria-label": "Dismiss", class: "quiet", onclick: () => { notice.hidden = true; } },
+        button("", { "aria-label": "Dismiss", class: "quiet", onclick: hide },
           icon("close", 13)));
-      clearTimeout(fading);
-      if (message.tone !== "error")
-        fading = setTimeout(() => { notice.hidden = true; }, 6000);
+      fade();
     }
   });
 
@@ -139,7 +152,13 @@ export function render({ model, el }) {
   const wanted = stored || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   applyTheme(wanted);
   send("hello", { theme: wanted, room: page ? tabToken() : "" });
-  window.addEventListener("offline", () => { lost.hidden = false; });
-  model.document?.on_event("connection_lost", () => { lost.hidden = false; });
+  whenLost(model, () => {
+    lost.hidden = false;
+    notice.hidden = true;
+    for (const name of ["sidebar", "inspector", "dock"]) {
+      pane(name).inert = true;
+      pane(name).classList.add("lost");
+    }
+  });
   return room;
 }

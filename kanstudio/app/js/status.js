@@ -15,7 +15,8 @@ export function render({ model }) {
       const text = value == null ? "" : String(value);
       if (line.getAttribute(`data-${key}`) !== text) line.setAttribute(`data-${key}`, text);
     }
-    dot.className = `dot ${(state.data || {}).state || ""}`;
+    const { state: now } = state.data || {};
+    dot.className = `dot ${now === "error" ? "failed" : now || ""}`;
     setText(state_, state.text || "");
     const texts = state.facts || [];
     while (facts.children.length > texts.length) facts.lastChild.remove();
@@ -24,6 +25,11 @@ export function render({ model }) {
       setText(facts.children[index], text);
     });
     setText(right, state.right || "");
+  });
+  whenLost(model, () => {
+    line.setAttribute("data-state", "error");
+    dot.className = "dot failed";
+    setText(state_, "Offline");
   });
   return line;
 }

@@ -192,6 +192,11 @@ export function render({ model, el }) {
     redo.disabled = !state.canRedo;
     compile.classList.toggle("calm", state.text === input.value);
   });
+  whenLost(model, () => {
+    // The formula stays: it can still be read and copied.
+    for (const one of [compile, examples, undo, redo, open, exporter, share, theme]) one.disabled = true;
+    for (const one of [list.box, exports_, shareBox]) if (one.matches(":popover-open")) one.hidePopover();
+  });
   model.on("msg:custom", (event) => {
     const data = event.data || event;
     if (data.kind === "examples") list.fill(data.groups);
