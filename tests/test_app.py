@@ -293,6 +293,22 @@ class TestDesk:
         room.desk.change(name, value)
         assert room.desk.settings == before
 
+    def test_reason_for_a_bad_setting_is_in_words_until_it_is_right(self, room: Room) -> None:
+        room.desk.change("learning_rate", -1.0)
+        room.desk.change("steps", None)
+        assert room.session.notice.text.startswith("Steps is a whole number from 1")
+        assert room.desk.wrong == ("learning_rate", "steps")
+        room.desk.change("learning_rate", 0.1)
+        assert room.session.notice.text.startswith("Steps")
+        room.desk.change("steps", 10.0)
+        assert (room.session.notice.text, room.desk.wrong) == ("", ())
+
+    @pytest.mark.parametrize("name", ["lamb", "batch", "lamb_coef", "grid_update_num"])
+    def test_reason_names_no_python(self, room: Room, name: str) -> None:
+        room.desk.change(name, -2.0)
+        assert room.session.notice.tone == "error"
+        assert name not in room.session.notice.text
+
     def test_close_ends_the_run(self, room: Room) -> None:
         room.desk.train()
         room.desk.close()

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from kanstudio.app.present import root_mean_square
+from kanstudio.app.refusal import Refusal
 from kanstudio.app.session import LIVE_SAMPLES, Session, View, view_of
 from kanstudio.editor.commands import ApplyTraining
 from kanstudio.editor.document import Document, LossRecord
@@ -25,7 +26,7 @@ from kanstudio.network.forward import evaluate
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.run import available_devices
 from kanstudio.training.runner import RunHandle, Runner, RunStatus
-from kanstudio.training.settings import TrainingSettings
+from kanstudio.training.settings import MAX_STEPS, TrainingSettings
 
 State = Literal["idle", "training", "paused", "error"]
 RUN_EVERY_S = 0.1
@@ -34,6 +35,20 @@ OBSERVED_SAMPLES = 1_000
 """Test samples on which a moving network is held against the formula."""
 _SETTINGS = {item.name for item in fields(TrainingSettings)}
 _WHOLE = {"steps", "batch", "seed", "grid_update_num", "stop_grid_update_step"}
+_AT_LEAST_0 = "is a number of at least 0"
+_WHAT_IT_IS = {
+    "learning_rate": "Learning rate is a number above 0 and at most 1,000,000",
+    "steps": f"Steps is a whole number from 1 to {MAX_STEPS:,}",
+    "batch": f"Batch is a whole number from 1 to {MAX_STEPS:,}, or empty for all samples",
+    "lamb": f"Regularisation λ {_AT_LEAST_0}",
+    "lamb_l1": f"L1 {_AT_LEAST_0}",
+    "lamb_entropy": f"Entropy {_AT_LEAST_0}",
+    "lamb_coef": f"Coefficients {_AT_LEAST_0}",
+    "lamb_coefdiff": f"Smoothness {_AT_LEAST_0}",
+    "grid_update_num": f"Grid updates is a whole number from 1 to {MAX_STEPS:,}",
+    "stop_grid_update_step": f"Grid updates end at a whole number from 0 to {MAX_STEPS:,}",
+    "seed": f"Batch seed is a whole number from 0 to {MAX_STEPS:,}",
+}
 
 
 @dataclass(frozen=True)
@@ -68,6 +83,7 @@ class Desk:
 
     def __init__(self, session: Session, runner: Callable[[], Runner]) -> None:
         self._session = session
+        self._refusal = Refusal(session)
         self._runner = runner
         self._run: RunHandle | None = None
         self._records: list[LossRecord] = []
@@ -131,7 +147,7 @@ class Desk:
             return
         if name == "batch" and value is None:
             value = -1
-        if name in _WHOLE and isinstance(value, float) and value == int(value):
+        if name in _WHOLE and isinstance(value, float) and value.is_integer():
             value = int(value)
         changes: dict[str, Any] = {name: value}
         if name == "optimizer":
@@ -144,13 +160,24 @@ class Desk:
         try:
             self.settings = replace(self.settings, **changes)
         except (TrainingError, TypeError) as error:
-            self.wrong = (*self.wrong, name)
-            self._session.say(str(error), "error")
+            self.wrong = (*(known for known in self.wrong if known != name), name)
+            self._refusal.say(self._words(name, error), name)
         else:
-            self.wrong = tuple(known for known in self.wrong if known != name)
+            self.wrong = tuple(known for known in self.wrong if known not in changes)
+            for field in changes:
+                self._refusal.take_back(field)
             if self._run is not None:
                 self._session.say("The new setting counts from the next run")
         self._session.tell("settings")
+
+    def _words(self, name: str, error: Exception) -> str:
+        if name not in _WHAT_IT_IS:
+            return str(error)
+        now = self.settings.rate if name == "learning_rate" else getattr(self.settings, name)
+        if name == "batch" and now == -1:
+            return f"{_WHAT_IT_IS[name]}. For now all are taken."
+        shown = f"{now:,}" if name in _WHOLE else f"{now:g}"
+        return f"{_WHAT_IT_IS[name]}. For now {shown} counts."
 
     # What the page reads.
 

@@ -26,6 +26,15 @@ def small(value: float | None) -> str:
     return f"{value:.2e}"
 
 
+def plural(count: int, name: str) -> str:
+    """The count with its noun.
+
+    >>> plural(1, "row"), plural(1200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
+
+
 def span(low: float, high: float) -> str:
     return f"{small(low)} to {small(high)}"
 

@@ -33,7 +33,8 @@ export function render({ model }) {
   const setting = (name, input) => {
     const take = () => {
       if (input.type === "number") {
-        const value = input.value === "" ? null : input.valueAsNumber;
+        // What is no number at all reads as empty, which may mean something.
+        const value = input.validity.badInput ? "" : input.value === "" ? null : input.valueAsNumber;
         send("setting", { name, value });
       } else if (input.type === "checkbox") send("setting", { name, value: input.checked });
       else send("setting", { name, value: input.value });
@@ -84,7 +85,6 @@ export function render({ model }) {
 
   bind(model, (state) => {
     const run = state.run || {};
-    setText(train.lastChild, run.state === "paused" ? "Train" : "Train");
     train.title = run.state === "paused" ? "Go on (Space)" : "Train (Space)";
     train.disabled = !run.canTrain;
     pause.disabled = !run.canPause;
@@ -109,8 +109,9 @@ export function render({ model }) {
     for (const [name, select] of Object.entries({ device, optimizer, dtype, reg_metric: metric }))
       if (choices[name]) options(select, choices[name], values[name]);
     for (const [name, input] of Object.entries(inputs)) {
-      setValue(input, values[name]);
-      input.setAttribute("aria-invalid", String((state.wrong || []).includes(name)));
+      const wrong = (state.wrong || []).includes(name);
+      if (!wrong) setValue(input, values[name]);
+      input.setAttribute("aria-invalid", String(wrong));
     }
     if (state.rateHint) inputs.learning_rate.placeholder = state.rateHint;
     updateGrid.checked = Boolean(values.update_grid);

@@ -54,6 +54,7 @@ export function render({ model }) {
     h("h2", {}, "History"), history);
 
   let shown = "";
+  let refused = 0;
   bind(model, (state) => {
     const list = state.steps || [];
     while (rows.length < list.length) {
@@ -69,6 +70,12 @@ export function render({ model }) {
     setValue(seed, now.seed);
     colour.set((state.colour || {}).metric);
     setValue(beta, (state.colour || {}).beta);
+    if ((state.refused || 0) !== refused) {
+      refused = state.refused;
+      // What was refused leaves its field, even while the person is still there.
+      for (const [input, value] of [[magnitude, now.magnitude], [seed, now.seed],
+        [beta, (state.colour || {}).beta]]) input.value = value;
+    }
     if (slider.getRootNode().activeElement !== slider)
       slider.value = Math.log10((state.colour || {}).beta || 3);
     const entries = JSON.stringify(state.history || {});

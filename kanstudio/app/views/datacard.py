@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kanstudio.app.component import BadMessage, Message, Part, script
+from kanstudio.app.present import plural
 from kanstudio.app.session import Session, Topic
 from kanstudio.editor.commands import SetData, UseTable
 from kanstudio.errors import DataError, KanStudioError
@@ -129,7 +130,8 @@ class DataCard(Part):
             self._table = None
             return
         self._table = table
-        about = f"{table.filename}: {table.n_rows:,} rows, {len(table.names)} columns of numbers"
+        rows, columns = plural(table.n_rows, "row"), plural(len(table.names), "column")
+        about = f"{table.filename}: {rows}, {columns} of numbers"
         if table.skipped:
             about += f"; not numbers: {', '.join(table.skipped[:6])}"
         self.put(error="", table={"about": about, "columns": list(table.names)})

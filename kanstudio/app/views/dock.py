@@ -10,7 +10,7 @@ from kanstudio.app.component import Message, Part, script
 from kanstudio.app.desk import Desk
 from kanstudio.app.figures import LossChart
 from kanstudio.app.parts import Page
-from kanstudio.app.present import time_left
+from kanstudio.app.present import plural, time_left
 from kanstudio.app.session import Session, Topic
 from kanstudio.training.settings import DEFAULT_LEARNING_RATE, DTYPES, OPTIMIZERS, REG_METRICS
 
@@ -99,6 +99,7 @@ class Dock(Part):
                 "dtype": settings.dtype,
                 "affine_trainable": settings.affine_trainable,
             },
+            wrong=list(self._desk.wrong),
             rateHint=f"{DEFAULT_LEARNING_RATE[settings.optimizer]:g}",
             data=f"{name} · {data.n_train:,} + {data.n_test:,}",
         )
@@ -133,7 +134,7 @@ class Dock(Part):
     def _progress(self) -> str:
         desk = self._desk
         if desk.state not in ("training", "paused"):
-            return f"{desk.steps:,} steps" if desk.steps else ""
+            return plural(desk.steps, "step") if desk.steps else ""
         words = [f"{desk.run_step:,} / {desk.total:,}"]
         if desk.state == "paused":
             return " · ".join([*words, "paused"])

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from kanstudio.app.component import Message, Part, script
 from kanstudio.app.desk import Desk
+from kanstudio.app.refusal import Refusal
 from kanstudio.app.session import Colour, Session, Topic
 from kanstudio.editor.commands import Perturb
 from kanstudio.editor.document import Mode
@@ -14,6 +15,7 @@ from kanstudio.scene.frame import COLOUR_BY
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 MAX_MAGNITUDE = 1e6
+MAX_CONTRAST = 1e6
 MAX_SEED = 2**31
 
 
@@ -26,6 +28,8 @@ class Sidebar(Part):
         super().__init__(**params)
         self._session = session
         self._desk = desk
+        self._refusal = Refusal(session)
+        self._n_refused = 0
         self.actions = {
             "step": self._go,
             "perturb": self._perturb,
@@ -65,12 +69,19 @@ class Sidebar(Part):
     def _command(self, message: Message, mode: str) -> Perturb | None:
         magnitude, seed = message.number("magnitude"), message.whole("seed")
         if magnitude is None or not 0 <= magnitude <= MAX_MAGNITUDE:
-            self._session.say("Magnitude is a number of at least 0.", "error")
+            self._refuse("Magnitude is a number from 0 to 1,000,000.")
             return None
         if seed is None or not 0 <= seed <= MAX_SEED:
-            self._session.say("Seed is a whole number of at least 0.", "error")
+            self._refuse(f"Seed is a whole number from 0 to {MAX_SEED:,}.")
             return None
+        self._refusal.take_back()
         return Perturb(next(known for known in MODES if known == mode), magnitude, seed)
+
+    def _refuse(self, text: str) -> None:
+        """Say why; the fields go back to what counts."""
+        self._n_refused += 1
+        self.put(refused=self._n_refused)
+        self._refusal.say(text)
 
     def _perturb(self, message: Message) -> None:
         now = self._session.document.perturbation
@@ -94,8 +105,11 @@ class Sidebar(Part):
 
     def _contrast(self, message: Message) -> None:
         beta = message.number("beta")
-        if beta is not None and 0 < beta <= 1e6:
-            self._session.colour_by(Colour(self._session.colour.metric, beta))
+        if beta is None or not 0 < beta <= MAX_CONTRAST:
+            self._refuse("Contrast β is a number above 0 and at most 1,000,000.")
+            return
+        self._refusal.take_back()
+        self._session.colour_by(Colour(self._session.colour.metric, beta))
 
     def _jump(self, message: Message) -> None:
         position = message.whole("position")

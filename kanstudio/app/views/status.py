@@ -6,7 +6,7 @@ from typing import Any
 
 from kanstudio.app.component import Part, script
 from kanstudio.app.desk import Desk
-from kanstudio.app.present import facts_of_structure, n_parameters, small
+from kanstudio.app.present import facts_of_structure, n_parameters, plural, small
 from kanstudio.app.session import Session, Topic
 
 WORDS = {"idle": "Ready", "training": "Training", "paused": "Paused", "error": "Stopped"}
@@ -43,9 +43,9 @@ class StatusLine(Part):
             },
             text=WORDS[desk.state],
             facts=[
-                f"{n_edges} active edges: {structure['edges-symbolic']} symbolic, "
+                f"{plural(n_edges, 'active edge')}: {structure['edges-symbolic']} symbolic, "
                 f"{structure['edges-spline']} spline, {structure['edges-both']} both",
-                f"{n_parameters(network):,} parameters",
+                plural(n_parameters(network), "parameter"),
                 desk.settings.device,
                 f"max |network − formula| {small(desk.max_error)}",
             ],
