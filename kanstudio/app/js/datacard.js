@@ -9,6 +9,16 @@ function base64(bytes) {
   return btoa(text);
 }
 
+// A column for each name: its namesake, else the one at its place, else the next that is
+// left; null where there are too few. No column is taken twice.
+function assign(names, columns) {
+  const free = new Set(columns);
+  const take = (column) => (free.delete(column) ? column : null);
+  const chosen = names.map(take);
+  return chosen.map((column, i) => column ?? take(columns[i])
+    ?? take(columns.slice(i).find((one) => free.has(one)) ?? [...free][0]));
+}
+
 export function render({ model }) {
   const send = sender(model);
   const source = radios("Data source", [["formula", "From the formula"], ["file", "From a file"]],
@@ -103,19 +113,17 @@ export function render({ model }) {
       const found = state.table;
       table.hidden = !found;
       setText(about, found ? found.about : "");
-      const pick = (label, index) => {
+      const pick = (label, column) => {
         const select = h("select", {});
-        options(select, found.columns, found.columns[Math.min(index, found.columns.length - 1)]);
+        const names = found.columns.map((name) => [name, name]);
+        options(select, column == null ? [["", "–"], ...names] : names, column ?? "");
         return [select, field(label, select)];
       };
       if (found) {
-        const guess = (name, index) => {
-          const at = found.columns.indexOf(name);
-          return at >= 0 ? at : index;
-        };
-        const ins = state.inputs.map((name, i) => pick(`Input ${name}`, guess(name, i)));
+        const chosen = assign([...state.inputs, ...state.outputs], found.columns);
+        const ins = state.inputs.map((name, i) => pick(`Input ${name}`, chosen[i]));
         const outs = state.outputs.map((name, i) =>
-          pick(`Output ${name}`, guess(name, state.inputs.length + i)));
+          pick(`Output ${name}`, chosen[state.inputs.length + i]));
         mapping = { inputs: ins.map(([s]) => s), outputs: outs.map(([s]) => s) };
         columns.replaceChildren(...[...ins, ...outs].map(([, row]) => row));
       }
