@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
+
+if TYPE_CHECKING:
+    from conftest import Server
 
 LONG = 60_000
 """Milliseconds that a busy machine may take; nothing here measures time."""
@@ -84,6 +87,27 @@ def test_page_fits_the_window(studio_page: Page) -> None:
         assert studio_page.evaluate(page_size) == [width, height]
 
 
+def test_small_window_scrolls(studio_page: Page) -> None:
+    studio_page.set_viewport_size({"width": 1024, "height": 600})
+    for locator in (button(studio_page, "Light or dark"), button(studio_page, "Keys")):
+        locator.click()
+        studio_page.keyboard.press("Escape")
+    places = studio_page.locator(".place").evaluate_all(
+        "all => all.map(el => el.getBoundingClientRect()).map(r => [r.x, r.y, r.right, r.bottom])"
+    )
+    for one, (left, top, right, bottom) in enumerate(places):
+        for other in places[one + 1 :]:
+            apart = other[0] >= right - 1 or other[2] <= left + 1
+            assert apart or other[1] >= bottom - 1 or other[3] <= top + 1
+
+
+def test_menu_is_closed_by_its_button(studio_page: Page) -> None:
+    for name in ("Examples", "Export", "More settings", "Share"):
+        for expanded in ("true", "false", "true", "false"):
+            button(studio_page, name).click(delay=90)
+            expect(button(studio_page, name)).to_have_attribute("aria-expanded", expanded)
+
+
 def test_typed_formula_becomes_a_network(studio_page: Page) -> None:
     compiled(studio_page, LAW, n_inputs=2)
     assert float(fact(studio_page, "max-error")) < 1e-12
@@ -129,6 +153,22 @@ def test_level_card_says_what_is_wrong(studio_page: Page) -> None:
     card.get_by_role("button", name="Add mult nodes").click()
     expect(card.get_by_role("alert")).to_contain_text("at least 2", timeout=LONG)
     assert fact(studio_page, "version") == "1"
+
+
+def band(page: Page, level: int) -> tuple[float, float]:
+    at = page.get_by_test_id("kan-canvas").evaluate("(el, l) => el.kan.locate('level', l)", level)
+    return at["x"], at["y"]
+
+
+def test_double_click_on_a_band_opens_no_card(studio_page: Page) -> None:
+    page = studio_page
+    page.mouse.dblclick(*band(page, 1))
+    # The next answer of the server comes after those to the two clicks.
+    perturb(page, "All")
+    expect(page.locator(".level-card")).to_be_hidden()
+    page.mouse.click(*band(page, 1))
+    page.mouse.click(*band(page, 2))
+    expect(page.get_by_role("dialog", name="Output")).to_be_visible(timeout=LONG)
 
 
 def test_depth_is_added_above_the_outputs(studio_page: Page) -> None:
@@ -289,6 +329,47 @@ def test_csv_is_trained_on(studio_page: Page) -> None:
     until(page, "state", "idle")
     assert float(fact(page, "test-loss")) < before
     expect(page.get_by_role("region", name="History")).to_contain_text("run.csv")
+
+
+def test_no_column_is_chosen_twice(studio_page: Page) -> None:
+    page = studio_page
+    compiled(page, "y = x*z", n_inputs=2)
+    button(page, "Open").click()
+    page.get_by_label("Data file").set_input_files(
+        {"name": "a.csv", "mimeType": "text/csv", "buffer": b"y,z,w\n1,2,3\n2,3,4\n"}
+    )
+    card = page.get_by_role("dialog", name="Data")
+    expect(card.get_by_label("Input x")).to_have_value("w", timeout=LONG)
+    expect(card.get_by_label("Input z")).to_have_value("z")
+    expect(card.get_by_label("Output y")).to_have_value("y")
+
+
+def test_refused_value_leaves_its_field(studio_page: Page) -> None:
+    page = studio_page
+    for name, wrong, value in (("Magnitude", "-1", "0.1"), ("Contrast β", "", "3")):
+        field = page.get_by_label(name, exact=True)
+        field.fill(wrong)
+        field.press("Enter")
+        expect(field).to_have_value(value, timeout=LONG)
+        expect(page.get_by_role("status", name="Message")).to_contain_text(name)
+    setting(page, "Steps", "0")
+    steps = page.get_by_label("Steps", exact=True)
+    expect(steps).to_have_attribute("aria-invalid", "true", timeout=LONG)
+    setting(page, "Steps", "10")
+    expect(steps).to_have_attribute("aria-invalid", "false", timeout=LONG)
+    expect(page.get_by_role("status", name="Message")).to_be_hidden()
+
+
+def test_lost_server_is_said(browser: Browser, new_server: Server) -> None:
+    page = browser.new_page()
+    page.goto(new_server.address)
+    until(page, "state", "idle")
+    new_server.stop()
+    expect(status(page)).to_contain_text("Offline", timeout=LONG)
+    assert fact(page, "state") == "error"
+    expect(button(page, "Compile")).to_be_disabled()
+    expect(page.locator(".place.dock")).to_have_js_property("inert", True)
+    page.close()
 
 
 def test_bad_csv_is_explained(studio_page: Page) -> None:

@@ -20,10 +20,11 @@ export function render({ model, el }) {
   const card = h("div", { class: "popover level-card", role: "dialog", popover: "auto" },
     h("header", {}, title, about), widen, why, depth, error);
   let level = -1;
-  let opened = -1;
+  let opened = -1, shown = -1;
 
   card.addEventListener("toggle", (event) => {
-    if (event.newState === "closed") send("closed");
+    // By then another band may have been clicked: only this card closes.
+    if (event.newState === "closed") send("closed", { count: shown });
   });
   card.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
@@ -48,7 +49,9 @@ export function render({ model, el }) {
     if (state.count === opened) return;
     opened = state.count;
     requestAnimationFrame(() => {
+      if (!model.state.open || model.state.count !== opened) return;
       const frame = el.getRootNode().host.closest(".place").getBoundingClientRect();
+      shown = state.count;
       const at = state.at || { x: 24, y: 24 };
       const rect = { left: frame.left + at.x, right: frame.left + at.x,
         top: frame.top + at.y, bottom: frame.top + at.y };
@@ -57,5 +60,11 @@ export function render({ model, el }) {
       if (state.canWiden) count.select();
     });
   });
+  // The first click of a double click opens the card; the second takes that back.
+  const fitted = (event) => {
+    if (event.composedPath().includes(el.getRootNode().host.closest(".place"))) send("closed");
+  };
+  document.addEventListener("kan-fit", fitted);
+  model.on("remove", () => document.removeEventListener("kan-fit", fitted));
   return card;
 }

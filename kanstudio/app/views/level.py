@@ -22,7 +22,7 @@ class LevelMenu(Part):
             "sum": self._add_sums,
             "mult": self._add_mults,
             "depth": self._deepen,
-            "closed": lambda _: session.close_level() if session.level_card.open else None,
+            "closed": self._closed,
         }
         session.listen(self._update)
 
@@ -43,6 +43,11 @@ class LevelMenu(Part):
             canWiden=hidden,
             why=_why(level, network.depth),
         )
+
+    def _closed(self, message: Message) -> None:
+        card, count = self._session.level_card, message.whole("count")
+        if card.open and count in (None, card.count):
+            self._session.close_level()
 
     def _add_sums(self, message: Message) -> None:
         level = message.whole("level")

@@ -1,10 +1,10 @@
 // Pointer and wheel: drag pans, wheel and pinch zoom, a press without a drag is a click.
 
-const DRAG = 4;
+const DRAG = 4, TWICE_MS = 500;
 
 function listenGestures(root, view, act) {
   const held = new Map();
-  let press = null;
+  let press = null, last = null;
 
   const place = (event) => {
     const box = root.getBoundingClientRect();
@@ -56,8 +56,9 @@ function listenGestures(root, view, act) {
     const { dragged, button } = press;
     press = null;
     if (!dragged && button === 0 && event.type === "pointerup") {
-      const at = place(event);
-      act.choose(act.find(at), at);
+      const at = place(event), thing = act.find(at);
+      if (isSecond(event, at, thing)) twice();
+      else act.choose(thing, at);
     }
   }
 
@@ -69,14 +70,26 @@ function listenGestures(root, view, act) {
     act.moved();
   }
 
-  function twice(event) {
-    const thing = act.find(place(event));
-    if (ours(event) && (!thing || thing.type === "level")) act.fit();
+  // The first of two clicks acts at once, as any click; the second on the same ground fits.
+  function isSecond(event, at, thing) {
+    const before = last;
+    last = { time: event.timeStamp, at, type: thing?.type, id: thing?.id };
+    const second = before && (!thing || thing.type === "level")
+      && before.type === thing?.type && before.id === thing?.id
+      && event.timeStamp - before.time < TWICE_MS
+      && Math.hypot(at.x - before.at.x, at.y - before.at.y) <= 2 * DRAG;
+    if (second) last = null;
+    return second;
+  }
+
+  function twice() {
+    root.dispatchEvent(new CustomEvent("kan-fit", { bubbles: true, composed: true }));
+    act.fit();
   }
 
   const leave = () => act.setHover(null, null);
   const listeners = { pointerdown: down, pointermove: move, pointerup: up, pointercancel: up,
-    pointerleave: leave, dblclick: twice };
+    pointerleave: leave };
   for (const [name, listener] of Object.entries(listeners)) root.addEventListener(name, listener);
   root.addEventListener("wheel", wheel, { passive: false });
   return {
