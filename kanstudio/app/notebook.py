@@ -54,7 +54,8 @@ def studio(model: KAN | str | None = None, ranges: Sequence[tuple[float, float]]
     computes now until other data are chosen. The model is copied, never changed: the
     edited one is the cell's ``model``.
     """
-    pn.extension("mathjax")
+    # Inline: a notebook has no server of ours to fetch from, and perhaps no internet.
+    pn.extension("mathjax", inline=True)
     if model is None:
         session = Session()
     elif isinstance(model, str):
