@@ -103,12 +103,18 @@ def create_dataset(  # noqa: PLR0917 - pykan's signature
 
     f maps a tensor [n, n_var] to [n, outputs] or [n]; with f_mode "row" it takes the
     transpose. ranges: (low, high) for every input, or one pair per input. normalize_*:
-    mean 0 and standard deviation 1 over the training samples. Tensors have torch's
-    default dtype. The same seed gives pykan's numbers, and the global random state stays
-    as it was.
+    mean 0 and standard deviation 1 (0 for a constant) over the training samples. Tensors
+    have torch's default dtype. The same seed gives pykan's numbers, and the global random
+    state stays as it was. Raises DataError.
     """
     if f_mode not in ("col", "row"):
         raise DataError(f"f_mode is 'col' or 'row', not {f_mode!r}")
+    sizes = (("n_var", n_var, 1), ("train_num", train_num, 1), ("test_num", test_num, 0))
+    for name, count, least in sizes:
+        if not _is_whole(count) or count < least:
+            raise DataError(f"{name} is a whole number of at least {least}, not {count!r}")
+    if not _is_whole(seed):
+        raise DataError(f"a seed is a whole number, not {seed!r}")
     limits = _limits(ranges, n_var)
     generator = torch.Generator().manual_seed(seed)
     inputs = {"train": torch.zeros(train_num, n_var), "test": torch.zeros(test_num, n_var)}
@@ -156,9 +162,18 @@ def create_dataset_from_data(
     }
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer)
+
+
 def _limits(ranges: ArrayLike, n_var: int) -> list[tuple[float, float]]:
     """(low, high) per input."""
-    values = np.asarray(ranges, dtype=np.float64)
+    try:
+        values = np.asarray(ranges, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError("ranges is a pair (low, high) of numbers, or one per input") from error
+    if not np.isfinite(values).all():
+        raise DataError("ranges has a limit that is not a finite number")
     if values.shape == (2,):
         values = np.tile(values, (n_var, 1))
     if values.shape != (n_var, 2):
@@ -168,13 +183,19 @@ def _limits(ranges: ArrayLike, n_var: int) -> list[tuple[float, float]]:
 
 def _label(f: TensorMap, x: Tensor) -> Tensor:
     label = f(x)
+    if not isinstance(label, Tensor) or label.ndim == 0:
+        raise DataError("f must map a tensor of n samples to a tensor of n values")
     return label.unsqueeze(1) if label.ndim == 1 else label
 
 
 def _normalized(values: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Shifted and scaled by mean and standard deviation of the training samples."""
+    """Shifted and scaled by mean and standard deviation of the training samples.
+
+    A constant column is only shifted: scaled by its deviation of 0 it would be NaN.
+    """
     mean = values["train"].mean(dim=0, keepdim=True)
-    std = values["train"].std(dim=0, keepdim=True)
+    std = values["train"].std(dim=0, correction=min(1, len(values["train"]) - 1), keepdim=True)
+    std = torch.where(std > 0, std, 1.0)
     return {key: (value - mean) / std for key, value in values.items()}
 
 

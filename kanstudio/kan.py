@@ -374,12 +374,14 @@ def as_dataset(dataset: Mapping[str, Tensor] | Dataset) -> Dataset:
     """pykan's dictionary of four tensors as a Dataset of float64 arrays."""
     if isinstance(dataset, Dataset):
         return dataset
+    if not isinstance(dataset, Mapping):
+        raise DataError(f"a dataset is a dictionary of tensors, not {type(dataset).__name__}")
     names = ("train_input", "train_label", "test_input", "test_label")
     missing = [name for name in names if name not in dataset]
     if missing:
         raise DataError(f"the dataset lacks {', '.join(missing)}")
     train_x, train_y, test_x, test_y = (
-        dataset[name].detach().to("cpu", torch.float64).numpy() for name in names
+        _real_tensor(dataset[name]).detach().to("cpu", torch.float64).numpy() for name in names
     )
     return Dataset(train_x, train_y, test_x, test_y)
 

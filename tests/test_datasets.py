@@ -155,3 +155,29 @@ def test_labels_that_do_not_fit_are_an_error():
         create_dataset_from_data(torch.zeros(10, 2), torch.zeros(9, 1))
     with pytest.raises(DataError, match="train_ratio"):
         create_dataset_from_data(torch.zeros(10, 2), torch.zeros(10, 1), 1.5)
+
+
+def test_a_constant_is_normalized_without_nan():
+    data = create_dataset(lambda x: 0 * x + 3, train_num=10, normalize_label=True)
+    assert (data["train_label"] == 0).all() and (data["test_label"] == 0).all()
+    single = create_dataset(lambda x: x, train_num=1, test_num=1, normalize_input=True)
+    assert all(value.isfinite().all() for value in single.values())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"n_var": 0},
+        {"n_var": "a"},
+        {"train_num": -1},
+        {"test_num": 2.5},
+        {"ranges": "a"},
+        {"ranges": [[0, 1], [0]]},
+        {"ranges": [0, float("nan")]},
+        {"seed": "a"},
+        {"f": lambda x: 1.0},
+    ],
+)
+def test_what_is_no_data_set_is_a_data_error(arguments):
+    with pytest.raises(DataError):
+        create_dataset(**{"f": lambda x: x, **arguments})

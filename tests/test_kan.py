@@ -271,3 +271,17 @@ def test_bad_arguments_are_errors_of_ours_and_change_nothing(
     with pytest.raises(KanStudioError):
         edit(model)
     assert model.network().same_values(before)
+
+
+@pytest.mark.parametrize("samples", [None, np.zeros((20, 2)), torch.zeros(20, 2) * 1j])
+def test_a_dataset_that_is_no_tensors_is_a_data_error(samples: object) -> None:
+    data: Any = {**tutorial_data(20), "train_input": samples}
+    with pytest.raises(DataError, match="tensor"):
+        tutorial().fit(data)
+    with pytest.raises(DataError, match="dictionary"):
+        tutorial().fit(samples)  # type: ignore[arg-type]
+
+
+def test_fit_takes_numbers_of_numpy_and_long_seeds() -> None:
+    options: Any = {"steps": np.int64(2), "lr": np.float32(0.01), "seed": 20_260_101}
+    assert len(tutorial().fit(tutorial_data(20), opt="Adam", **options)["train_loss"]) == 2

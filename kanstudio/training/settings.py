@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+import numpy as np
 
 from kanstudio.errors import TrainingError
 
@@ -25,6 +26,7 @@ DEVICES = ("cpu", "cuda", "mps")
 DEFAULT_LEARNING_RATE = {"Adam": 1e-2, "LBFGS": 1.0}
 
 MAX_STEPS = 10_000_000
+MAX_SEED = 2**63
 
 
 @dataclass(frozen=True)
@@ -73,19 +75,21 @@ class TrainingSettings:
         if self.device.startswith("mps") and self.dtype == "float64":
             raise TrainingError("device mps has no float64; choose dtype float32")
         if self.learning_rate is not None:
-            _number("learning_rate", self.learning_rate, 0.0, 1e6, above=True)
+            rate = _number("learning_rate", self.learning_rate, 0.0, 1e6, above=True)
+            object.__setattr__(self, "learning_rate", rate)
         for name in ("lamb", "lamb_l1", "lamb_entropy", "lamb_coef", "lamb_coefdiff"):
-            _number(name, getattr(self, name), 0.0, 1e12)
-        for name, low in (
-            ("steps", 1),
-            ("grid_update_num", 1),
-            ("start_grid_update_step", -1),
-            ("stop_grid_update_step", 0),
-            ("seed", 0),
+            object.__setattr__(self, name, _number(name, getattr(self, name), 0.0, 1e12))
+        for name, low, high in (
+            ("steps", 1, MAX_STEPS),
+            ("grid_update_num", 1, MAX_STEPS),
+            ("start_grid_update_step", -1, MAX_STEPS),
+            ("stop_grid_update_step", 0, MAX_STEPS),
+            ("seed", 0, MAX_SEED),
         ):
-            _whole(name, getattr(self, name), low)
+            object.__setattr__(self, name, _whole(name, getattr(self, name), low, high))
         if self.batch != -1:
-            _whole("batch", self.batch, 1, " or -1 for all samples")
+            batch = _whole("batch", self.batch, 1, more=" or -1 for all samples")
+            object.__setattr__(self, "batch", batch)
         for name in ("update_grid", "affine_trainable"):
             if not isinstance(getattr(self, name), bool):
                 raise TrainingError(f"{name} must be true or false")
@@ -116,16 +120,20 @@ def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise TrainingError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
 
 
-def _number(name: str, value: object, low: float, high: float, *, above: bool = False) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _number(name: str, value: object, low: float, high: float, *, above: bool = False) -> float:
+    """The value as a plain float; numpy's would lower the precision of what it meets."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TrainingError(f"{name} must be a number, not {value!r}")
-    if not math.isfinite(value) or value > high or value < low or (above and value == low):
+    if not low <= value <= high or (above and value == low):
         bound = "above" if above else "at least"
-        raise TrainingError(f"{name} must be {bound} {low:g} and at most {high:g}, not {value:g}")
+        raise TrainingError(f"{name} must be {bound} {low:g} and at most {high:g}, not {value}")
+    return float(value)
 
 
-def _whole(name: str, value: object, low: int, more: str = "") -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= MAX_STEPS:
+def _whole(name: str, value: object, low: int, high: int = MAX_STEPS, more: str = "") -> int:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not low <= int(value) <= high:  # type: ignore[call-overload]
         raise TrainingError(
-            f"{name} must be a whole number from {low} to {MAX_STEPS:,}{more}, not {value!r}"
+            f"{name} must be a whole number from {low} to {high:,}{more}, not {value!r}"
         )
+    return int(value)  # type: ignore[call-overload, no-any-return]
