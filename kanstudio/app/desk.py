@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from kanstudio.app.present import root_mean_square
+from kanstudio.app.present import plural, root_mean_square
 from kanstudio.app.refusal import Refusal
 from kanstudio.app.session import LIVE_SAMPLES, Session, View, view_of
 from kanstudio.editor.commands import ApplyTraining
@@ -300,11 +300,8 @@ class Desk:
             self._session.say(status.message, "error")
         else:
             losses = self.losses
-            self._session.say(
-                f"Trained {n_steps:,} steps · test RMSE {losses.test:.2e}"
-                if losses.test is not None
-                else f"Trained {n_steps:,} steps"
-            )
+            test = "" if losses.test is None else f" · test RMSE {losses.test:.2e}"
+            self._session.say(f"Trained {plural(n_steps, 'step')}{test}")
 
     def settle(self) -> str:
         """End the run, if there is one, and keep it as a history entry; says so in words."""
