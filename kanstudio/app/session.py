@@ -206,6 +206,7 @@ class Session:
     def _effect(self, before: Document, command: Command) -> str:
         text = f"{command.label[:1].upper()}{command.label[1:]}"
         if isinstance(command, Compile):
+            text = f"Compiled {command.title}".strip()
             return f"{text} · max error {self.document.max_error or 0:.1e}"
         change = output_change(before, self.document)
         if isinstance(command, Perturb) and command.mode == "off" and before.trained:

@@ -85,6 +85,7 @@ export function render({ model }) {
       history.replaceChildren(...labels.map((label, index) => h("li", {}, link({
         class: index > position ? "entry undone" : "entry",
         "aria-current": index === position ? "true" : null,
+        title: label.length > 24 ? label : null,
       }, () => send("jump", { position: index }), h("span", { class: "index" }, String(index)), h("span", { class: "label" }, label)))));
       // A list without layout has no place to scroll to.
       history.children[position]?.scrollIntoView?.({ block: "nearest" });
