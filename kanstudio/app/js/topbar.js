@@ -120,9 +120,12 @@ export function render({ model, el }) {
 
   const scroll = () => { mirror.scrollLeft = input.scrollLeft; mirror.scrollTop = input.scrollTop; };
   const grow = () => {
-    const rows = Math.min(6, input.value.split("\n").length);
+    // Several lines lie over the network only while a person is in them.
+    const rows = input.getRootNode().activeElement === input
+      ? Math.min(6, input.value.split("\n").length) : 1;
     input.rows = rows;
     box.classList.toggle("tall", rows > 1);
+    mirror.style.height = rows > 1 ? `${input.offsetHeight}px` : "";
   };
   const fit = () => {
     // A long reading first shrinks; what still does not fit fades out at its end.
@@ -166,6 +169,12 @@ export function render({ model, el }) {
     waiting = setTimeout(() => send("type", { text: input.value, sequence: ++sequence }), 60);
   });
   input.addEventListener("scroll", scroll);
+  input.addEventListener("focus", grow);
+  input.addEventListener("blur", () => {
+    grow();
+    input.scrollTop = 0;
+    scroll();
+  });
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
