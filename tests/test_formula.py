@@ -259,3 +259,10 @@ def test_text_of_expressions_for_people() -> None:
         "arcsin(x) + j0(x)",
     }
     assert math.isclose(float(expr(formula.format_text(sp.Float(1 / 3)))), 1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("typed", "spelled"), [("λ", "lambda"), ("x_{12}", "x_12"), ("x₂", "x_2"), ("ω_0", "omega_0")]
+)
+def test_declared_names_may_be_typed_like_formulas(typed: str, spelled: str) -> None:
+    assert formula.parse(f"{typed} + 1", [typed]).variables == (spelled,)

@@ -83,7 +83,9 @@ def network_of(
         if not text and isinstance(expression, sympy.Basic):
             symbols = (symbol.name for symbol in expression.free_symbols)
             variables.update(dict.fromkeys(sorted(symbols, key=_natural)))
-    names = list(variables) if declared is None else declared
+    # Parsed texts know the inputs as formulas spell them: lambda for λ.
+    spelled = declared is None or all(isinstance(item, str) for item in listed)
+    names = list(variables) if spelled else list(declared or ())
     try:
         return compile_network(
             [expression for _, expression, _ in outputs],

@@ -58,7 +58,7 @@ def parse(text: str, variables: Sequence[str] | None = None) -> Formula:
     input. Nothing of the text is ever run. Raises FormulaError, and nothing else.
     """
     if variables is not None:
-        variables = tuple(variables)
+        variables = tuple(_spelled(name) for name in variables)
         _check_names(variables)
     statements = [_statement(text, run) for run in split_statements(tokenize(text))]
     if not statements:
@@ -149,6 +149,18 @@ def _check_label(
     if variables is not None and name in variables:
         hint = "give the output another name"
         refuse(f"{name} is a variable", text, token.start, token.end, hint)
+
+
+def _spelled(name: str) -> str:
+    """A declared name as formulas spell it: lambda for λ, x_12 for x_{12}."""
+    if not isinstance(name, str) or is_name(name):
+        return name
+    try:
+        word, end = tokenize(name)
+    except (FormulaError, ValueError):
+        # No single word: the check of the names says what is wrong with it.
+        return name
+    return word.text if (word.kind, end.kind) == ("word", "end") else name
 
 
 def _check_names(variables: tuple[str, ...]) -> None:
