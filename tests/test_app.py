@@ -260,6 +260,7 @@ class TestDesk:
         room.session.compile("x^2 + y^2")
         room.session.do(Perturb("all", 0.1))
         room.desk.change("learning_rate", 1e6)
+        room.desk.change("steps", 200)
         room.desk.train()
         room.ticks(250)
         assert room.desk.state in ("error", "idle")

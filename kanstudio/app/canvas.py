@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import param
 from panel.custom import JSComponent
 
+from kanstudio.app.component import on_page
 from kanstudio.scene.scene import Scene
 
 _HERE = Path(__file__).parent
@@ -102,7 +104,7 @@ class NetworkCanvas(JSComponent):
         if data.get("type") == "ack":
             self._handle_ack(data)
         elif data.get("type") == "click":
-            self._handle_click(data)
+            on_page(partial(self._handle_click, data))
 
     def _handle_ack(self, data: dict[str, Any]) -> None:
         sequence, ms = data.get("sequence"), data.get("ms")

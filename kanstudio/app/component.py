@@ -95,6 +95,15 @@ def number(value: object) -> float | None:
 Action = Callable[[Message], None]
 
 
+def on_page(callback: Callable[[], None]) -> None:
+    """Run what a message asks for, with the document's lock and once the page has loaded.
+
+    What is changed before that would not reach the browser: it is told of changes only
+    after it has said that it is there.
+    """
+    pn.state.execute(partial(pn.state.onload, callback), schedule=True)
+
+
 class Part(JSComponent):
     """A part of the page.
 
@@ -123,8 +132,7 @@ class Part(JSComponent):
         action = self.actions.get(kind) if isinstance(kind, str) else None
         if action is None:
             return
-        # Before the page has loaded, messages arrive without the document's lock.
-        pn.state.execute(partial(self._act, action, Message(data)), schedule=True)
+        on_page(partial(self._act, action, Message(data)))
 
     def _act(self, action: Action, message: Message) -> None:
         try:

@@ -29,6 +29,8 @@ from kanstudio.training.runner import RunHandle, Runner, RunStatus
 from kanstudio.training.settings import MAX_STEPS, TrainingSettings
 
 State = Literal["idle", "training", "paused", "error"]
+STEPS = {"Adam": 5_000, "LBFGS": 500}
+"""Steps of a run by default: a few seconds on small networks, long enough to watch."""
 RUN_EVERY_S = 0.1
 """Losses, chart and inspector follow a run this often; the canvas follows every tick."""
 OBSERVED_SAMPLES = 1_000
@@ -91,7 +93,7 @@ class Desk:
         self._told_at = 0.0
         self._clock = (0.0, 0)
         self._live_error: float | None = None
-        self.settings = TrainingSettings(steps=200, learning_rate=None)
+        self.settings = TrainingSettings(steps=STEPS["Adam"])
         self.wrong: tuple[str, ...] = ()
         self.state: State = "idle"
         self.message = ""
@@ -150,9 +152,11 @@ class Desk:
         if name in _WHOLE and isinstance(value, float) and value.is_integer():
             value = int(value)
         changes: dict[str, Any] = {name: value}
-        if name == "optimizer":
-            # Each optimiser has its own sensible rate.
+        if name == "optimizer" and value in STEPS:
+            # Each optimiser has its own sensible rate, and number of steps.
             changes["learning_rate"] = None
+            if self.settings.steps == STEPS[self.settings.optimizer]:
+                changes["steps"] = STEPS[str(value)]
         if name == "device" and value not in self.devices:
             return
         if name == "device" and str(value).startswith("mps"):

@@ -103,8 +103,8 @@ class Studio:
 
     def _hello(self, message: Message) -> None:
         """The page is there: its theme, and the tab that it stands in."""
-        self.session.set_theme(message.choice("theme", ("light", "dark")))
-        token = message.text("room", 32)
+        theme, token = message.choice("theme", ("light", "dark")), message.text("room", 32)
+        self.session.set_theme(theme)
         if self._lobby is None or self._token or not is_token(token):
             return
         waiting = self._lobby.find(token)
