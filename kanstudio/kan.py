@@ -59,8 +59,10 @@ class KANLayer(nn.Module):
         try:
             rows = json.loads(bytes(state.tolist()))
             names = tuple(tuple(functions.get(name).name for name in row) for row in rows)
-        except (AttributeError, TypeError, ValueError, KanStudioError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise FileError("the functions of a layer cannot be read from its state") from error
+        except KanStudioError as error:
+            raise FileError(f"a layer's state has a function that is not known: {error}") from error
         if np.shape(names) != np.shape(self.functions):
             raise FileError(
                 f"a layer of shape {np.shape(self.functions)} has no functions of shape "

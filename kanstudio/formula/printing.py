@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sympy as sp
 
 from kanstudio import functions
@@ -15,20 +17,24 @@ _OPERATORS = {
 }
 
 
-def format_text(expr: sp.Expr, digits: int | None = None) -> str:
+def format_text(
+    expr: sp.Expr, digits: int | None = None, names: Mapping[sp.Symbol, str] | None = None
+) -> str:
     """A text that `parse` reads as expr, given expr's variables.
 
     A Float with at most 15 digits comes back as the Rational of the same decimal.
 
     digits: round floats to so many significant digits, for display; None keeps all 17.
     A function that formulas lack is printed by sympy's name for it.
+    names: how symbols are written, if not by their own names.
     """
-    return _Printer(digits).text(expr, _SUM)
+    return _Printer(digits, names or {}).text(expr, _SUM)
 
 
 class _Printer:
-    def __init__(self, digits: int | None) -> None:
+    def __init__(self, digits: int | None, names: Mapping[sp.Symbol, str]) -> None:
         self.digits = digits
+        self.names = names
 
     def text(self, expr: sp.Expr, level: int) -> str:
         """expr, in brackets if it binds less than level asks for."""
@@ -39,7 +45,7 @@ class _Printer:
         if expr.is_Number or expr in {sp.pi, sp.E}:
             return self.number(expr)
         if expr.is_Symbol:
-            return str(expr.name), _ATOM
+            return str(self.names.get(expr, expr.name)), _ATOM
         if expr.is_Add:
             return self.sum(expr), _SUM
         if expr.is_Mul:

@@ -25,6 +25,7 @@ class Domain:
 
     low_open, high_open: the end itself does not belong to the domain.
     hole: "" for none, "zero", or "nonpositive integers".
+    words: says what the other fields cannot; "" for nothing.
     """
 
     low: float = -math.inf
@@ -32,9 +33,12 @@ class Domain:
     low_open: bool = False
     high_open: bool = False
     hole: str = ""
+    words: str = ""
 
     def __str__(self) -> str:
         """The domain in words, such as "x > 0", "-1 <= x <= 1" or "all x"."""
+        if self.words:
+            return self.words
         if self.hole:
             return "x != 0" if self.hole == "zero" else "x != 0, -1, -2, ..."
         left = "<" if self.low_open else "<="

@@ -35,6 +35,7 @@ class Function:
     - limits: where the value is that of the plain mathematical function, as numbers for a
       dtype; None if everywhere.
     - exponent: of a power x^exponent (an int, Fraction or float); None for other functions.
+    - expression: of a composed function, in Symbol("x"); None for other functions.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Function:
     exponent: Exponent | None = None
     inside_map: BoolMap | None = field(default=None, repr=False)
     limits: Callable[[dtype], Limits] | None = field(default=None, repr=False)
+    expression: sp.Expr | None = None
 
     def inside(self, x: Tensor) -> Tensor:
         """A bool tensor of x's shape: is the value there the function's true value?"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -10,17 +11,34 @@ import sympy as sp
 
 from kanstudio.errors import KanStudioError
 from kanstudio.functions import table
+from kanstudio.functions.composed import canonical, make_composed, read, spelled
 from kanstudio.functions.function import Function
 from kanstudio.functions.powers import exponent_of, make_power, parse_power, power_name
 
-__all__ = ["UnknownFunctionError", "from_sympy", "get", "match", "names", "power_name", "suggest"]
+__all__ = [
+    "UnknownFunctionError",
+    "compose",
+    "from_sympy",
+    "get",
+    "match",
+    "names",
+    "power_name",
+    "suggest",
+]
+
+_X = sp.Symbol("x")
+_WORD = re.compile(r"\w*")
 
 
 class UnknownFunctionError(KanStudioError, KeyError):
     """There is no function of this name; ``suggestion`` is the nearest name or ""."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, reason: str = "") -> None:
         self.name = name
+        if reason:
+            self.suggestion, self.message = "", reason
+            super().__init__(reason)
+            return
         self.suggestion = suggest(name, [*_by_name(), *_by_alias()])
         hint = f": did you mean {self.suggestion}?" if self.suggestion else ""
         self.message = f"unknown function {name[:40]}{hint}"
@@ -54,18 +72,45 @@ def names() -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def get(name: str) -> Function:
-    """The function of this name, alias or power ('x^(1/3)', '1/x^2.5', 'x^-2').
+    """The function of this name, alias or power ('x^(1/3)', '1/x^2.5', 'x^-2'), or formula.
 
-    Raises UnknownFunctionError, which suggests the nearest name, and KanStudioError for
-    x^0 and for exponents beyond 1000.
+    A formula of x in the formula language, 'exp(sin(x)) + x^2' or 'where(x > 0, x, 0)', is
+    one composed function. Raises UnknownFunctionError, which suggests the nearest name,
+    and KanStudioError for x^0, for exponents beyond 1000, and for a formula that has no
+    value or is too long.
     """
     row = _by_name().get(name) or _by_alias().get(name)
     if row is not None:
         return row
     exponent = parse_power(name)
-    if exponent is None:
+    if exponent is not None:
+        return _by_name().get(power_name(exponent)) or make_power(exponent)
+    if _WORD.fullmatch(name):
         raise UnknownFunctionError(name)
-    return _by_name().get(power_name(exponent)) or make_power(exponent)
+    try:
+        return _composed(name, read(name))
+    except UnknownFunctionError:
+        raise
+    except KanStudioError as error:
+        raise UnknownFunctionError(name, str(error)) from error
+
+
+def compose(expr: sp.Expr, symbol: sp.Symbol) -> str:
+    """The name under which `get` knows an expression of one variable as one function.
+
+    The name of a row, where the expression is one: 'sin' for sin(t). Otherwise the text
+    of the expression with the symbol called x: 'exp(sin(x)) + x^2'. Raises KanStudioError
+    for a constant, for a function that the table lacks, and for a text that is too long.
+    """
+    return get(spelled(expr, symbol, match)).name
+
+
+def _composed(name: str, expr: sp.Expr) -> Function:
+    found = match(expr)
+    if expr == _X or (found is not None and found[1] == _X):
+        return get("x" if found is None else found[0])
+    known, expr = canonical(name, expr)
+    return make_composed(expr, name, get, match) if known == name else get(known)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from kanstudio.errors import EditError
+from kanstudio import functions
+from kanstudio.errors import EditError, KanStudioError
 from kanstudio.network import checks
 from kanstudio.network.build import empty_layer
 from kanstudio.network.network import ABSENT, EdgeRef, FloatArray, Layer, Network, Node, frozen
@@ -205,7 +206,15 @@ def set_function(
     name: str,
     affine: Sequence[float] = (1.0, 0.0, 1.0, 0.0),
 ) -> Network:
-    """Give one edge the symbolic front ``c * f(a * x + b) + d``; "0" takes it away."""
+    """Give one edge the symbolic front ``c * f(a * x + b) + d``; "0" takes it away.
+
+    name: of the function table, or a formula of x such as "exp(sin(x)) + x^2". Raises
+    EditError for a function that there is not.
+    """
+    try:
+        name = functions.get(name).name
+    except KanStudioError as error:
+        raise EditError(str(error)) from error
     old = network.layers[edge.layer]
     rows = [list(row) for row in old.functions]
     rows[edge.subnode][edge.source] = name

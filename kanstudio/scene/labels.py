@@ -17,6 +17,7 @@ _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _NAME = re.compile(r"([A-Za-z]+)_?([A-Za-z0-9]*)")
 _POWER = re.compile(r"(1/)?x\^([0-9]+)")
 MAX_LABEL = 18
+MAX_FUNCTION = 32
 
 
 def pretty_name(name: str, limit: int = MAX_LABEL) -> str:
@@ -42,14 +43,14 @@ def shorten(text: str, limit: int = MAX_LABEL) -> str:
 
 
 def pretty_function(name: str) -> str:
-    """A function's name for the reader: ``x^2`` as x², ``x^0.5`` as √x."""
+    """A function's name for the reader: ``x^2`` as x², ``x^0.5`` as √x, a long formula cut."""
     spelled = {"x^0.5": "√x", "1/x^0.5": "1/√x", "sqrt": "√x"}.get(name)
     if spelled:
         return spelled
     match = _POWER.fullmatch(name)
     if match:
         return f"{match[1] or ''}x{match[2].translate(_SUPERSCRIPT)}"
-    return name
+    return shorten(name, MAX_FUNCTION)
 
 
 def level_title(network: Network, level: int) -> str:
