@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from hypothesis import strategies as st
 
-from kanstudio.compiler import compile_network, sympy_function
+from kanstudio.compiler import STRATEGIES, compile_network, sympy_function
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import Network
 
@@ -82,6 +82,14 @@ def error_at(network: Network, expected: np.ndarray, x: np.ndarray) -> float:
 
 
 def compiled_error(text: str, low: float = -1.0, high: float = 1.0) -> float:
-    """Compile an expression in sympy's syntax, x, y, z, and compare."""
+    """Compile an expression in sympy's syntax, x, y, z, in every way, and compare."""
     expression = sympy.sympify(text, locals=dict(zip(VARIABLES, SYMBOLS, strict=True)))
-    return worst_error(compile_network([expression], VARIABLES), [expression], low=low, high=high)
+    return max(
+        worst_error(
+            compile_network([expression], VARIABLES, strategy=strategy),
+            [expression],
+            low=low,
+            high=high,
+        )
+        for strategy in STRATEGIES
+    )

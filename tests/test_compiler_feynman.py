@@ -14,7 +14,14 @@ import torch
 from expressions import error_at
 from oracle import from_pykan
 
-from kanstudio.compiler import compile_network, sympy_function
+from kanstudio.compiler import (
+    STRATEGIES,
+    Strategy,
+    compile_network,
+    cost_of,
+    cost_report,
+    sympy_function,
+)
 from kanstudio.datasets import FeynmanProblem, feynman_problems
 from kanstudio.network.network import Network
 
@@ -23,8 +30,8 @@ PROBLEMS = pytest.mark.parametrize(
 )
 
 
-def compiled(problem: FeynmanProblem) -> Network:
-    return compile_network([problem.expression], problem.inputs)
+def compiled(problem: FeynmanProblem, strategy: Strategy = "tree") -> Network:
+    return compile_network([problem.expression], problem.inputs, strategy=strategy)
 
 
 @PROBLEMS
@@ -33,7 +40,18 @@ def test_compiled_network_equals_the_formula(problem):
     x = np.random.default_rng(problem.number).uniform(low, high, (1000, len(low)))
     expected = sympy_function([problem.expression], problem.inputs)(x)
     assert np.isfinite(expected).mean() > 0.5
-    assert error_at(compiled(problem), expected, x) < 1e-10
+    for strategy in STRATEGIES:
+        assert error_at(compiled(problem, strategy), expected, x) < 1e-10
+
+
+@PROBLEMS
+def test_shared_needs_no_more_edges_than_the_tree(problem):
+    cost = cost_report([problem.expression], problem.inputs)
+    assert cost["shared"].edges <= cost["tree"].edges
+    for strategy in STRATEGIES:
+        network = compiled(problem, strategy)
+        assert cost_of(network) == cost[strategy]
+        assert network.n_edge == cost[strategy].edges
 
 
 @pytest.fixture(scope="module")

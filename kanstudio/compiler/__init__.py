@@ -1,26 +1,50 @@
 """From formulas to networks, exactly.
 
-sympy -> normal form (read.py, rewrites.py, normal.py) -> level graph (tree.py, levels.py)
+sympy -> normal form (read.py, rewrites.py, normal.py) -> level graph (tree.py or shared.py)
 -> Network (lower.py). evaluate.py and operations.py are the independent reference;
 public.py makes the torch module.
+
+A strategy says how the level graph is laid out:
+
+- "shared", the default: common subexpressions once, over all outputs, and every value
+  carried only as far as it is needed.
+- "compact": as shared, and what depends on one value alone is one edge, with a composed
+  function.
+- "tree": one tree per output, as pykan lays it out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import sympy
 
+from kanstudio.compiler.cost import Cost, cost_of, cost_of_graph
 from kanstudio.compiler.evaluate import sympy_function
-from kanstudio.compiler.levels import beside
+from kanstudio.compiler.levels import LevelGraph, beside
 from kanstudio.compiler.locate import located
 from kanstudio.compiler.lower import lower
+from kanstudio.compiler.normal import Affine
 from kanstudio.compiler.read import read
+from kanstudio.compiler.shared import shared
 from kanstudio.compiler.tree import tree
 from kanstudio.errors import CompileError
 from kanstudio.network.network import Network
 
-__all__ = ["compile_network", "located", "sympy_function"]
+__all__ = [
+    "STRATEGIES",
+    "Cost",
+    "Strategy",
+    "compile_network",
+    "cost_of",
+    "cost_report",
+    "located",
+    "sympy_function",
+]
+
+Strategy = Literal["shared", "compact", "tree"]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 
 
 def compile_network(
@@ -28,6 +52,7 @@ def compile_network(
     variables: Sequence[str],
     output_names: Sequence[str] | None = None,
     *,
+    strategy: Strategy = "shared",
     grid: int = 5,
     degree: int = 3,
     seed: int = 0,
@@ -44,16 +69,42 @@ def compile_network(
     attribute says which), an unknown symbol, a constant that is not real, and a formula
     whose network would be too large.
     """
+    names, roots = _read(expressions, variables)
+    if output_names is not None and len(output_names) != len(expressions):
+        raise CompileError(f"{len(expressions)} formulas need as many output names")
+    graph = _graph(roots, len(names), strategy)
+    return lower(graph, names, output_names, grid=grid, degree=degree, seed=seed)
+
+
+def cost_report(
+    expressions: Sequence[sympy.Expr], variables: Sequence[str]
+) -> dict[Strategy, Cost]:
+    """What the network of the expressions costs under each strategy.
+
+    Nothing but the layouts is made. Raises CompileError as `compile_network` does.
+    """
+    names, roots = _read(expressions, variables)
+    return {name: cost_of_graph(_graph(roots, len(names), name)) for name in STRATEGIES}
+
+
+def _read(
+    expressions: Sequence[sympy.Expr], variables: Sequence[str]
+) -> tuple[tuple[str, ...], list[Affine]]:
+    """The names of the inputs, and the normal forms."""
     names = tuple(variables) or ("x",)
     if not expressions:
         raise CompileError("there is no formula to compile")
     if len(set(names)) < len(names):
         raise CompileError(f"an input has its name twice: {', '.join(names)}")
-    if output_names is not None and len(output_names) != len(expressions):
-        raise CompileError(f"{len(expressions)} formulas need as many output names")
-    graphs = [tree(read(_expression(e), names), len(names)) for e in expressions]
-    graph = beside(graphs)
-    return lower(graph, names, output_names, grid=grid, degree=degree, seed=seed)
+    return names, [read(_expression(e), names) for e in expressions]
+
+
+def _graph(roots: Sequence[Affine], n_inputs: int, strategy: str) -> LevelGraph:
+    if strategy not in STRATEGIES:
+        raise CompileError(f"strategy is {', '.join(STRATEGIES)}, not {strategy!r}")
+    if strategy == "tree":
+        return beside([tree(root, n_inputs) for root in roots])
+    return shared(roots, n_inputs)
 
 
 def _expression(value: object) -> sympy.Expr:

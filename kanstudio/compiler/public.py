@@ -10,7 +10,7 @@ import sympy
 import torch
 
 from kanstudio import formula
-from kanstudio.compiler import compile_network, located
+from kanstudio.compiler import Strategy, compile_network, located
 from kanstudio.errors import CompileError
 from kanstudio.kan import KAN
 from kanstudio.network.build import name_outputs
@@ -23,6 +23,7 @@ def compile(
     formulas: Formula | Sequence[Formula],
     inputs: Sequence[str | sympy.Symbol] | None = None,
     *,
+    strategy: Strategy = "shared",
     dtype: torch.dtype | None = None,
 ) -> KAN:
     """The network that computes a formula, or several, exactly.
@@ -30,7 +31,8 @@ def compile(
     formulas: text or a sympy expression, or a sequence of both; a text may hold several
     outputs itself. inputs: the variables in the order of the columns of x; None takes
     those of texts in the order of their first appearance, then those of sympy expressions
-    by name. dtype: of the parameters, torch's default if None.
+    by name. strategy: "shared" for the smallest network, "compact" for composed functions
+    on its edges, "tree" for pykan's layout. dtype: of the parameters, torch's default if None.
 
         >>> model = compile("exp(sin(pi*x) + y^2)", inputs=["x", "y"])
         >>> model(torch.zeros(1, 2)).item()
@@ -39,7 +41,7 @@ def compile(
     Raises FormulaError (with the place in the text) for a text that is no formula, and
     CompileError for a function that has no exact network or a symbol that is no input.
     """
-    network = network_of(formulas, inputs)
+    network = network_of(formulas, inputs, strategy=strategy)
     return KAN.from_network(network, dtype=dtype)
 
 
@@ -50,18 +52,19 @@ def kanpiler(
     k: int = 3,
     auto_save: bool = False,
 ) -> KAN:
-    """`compile` for a sympy expression, with pykan's signature.
+    """`compile` for a sympy expression, with pykan's signature and layout.
 
     grid, k: intervals and degree of the splines, which are off. auto_save is there for
     pykan's sake: nothing is ever saved on its own.
     """
-    return KAN.from_network(network_of(expr, input_variables, grid=grid, degree=k))
+    return KAN.from_network(network_of(expr, input_variables, strategy="tree", grid=grid, degree=k))
 
 
 def network_of(
     formulas: Formula | Sequence[Formula],
     inputs: Sequence[str | sympy.Symbol] | str | sympy.Symbol | None = None,
     *,
+    strategy: Strategy = "shared",
     grid: int = 5,
     degree: int = 3,
     seed: int = 0,
@@ -91,6 +94,7 @@ def network_of(
             [expression for _, expression, _ in outputs],
             names,
             name_outputs([name for name, _, _ in outputs], names),
+            strategy=strategy,
             grid=grid,
             degree=degree,
             seed=seed,

@@ -1,0 +1,147 @@
+"""Equal subexpressions become one: hash consing of the normal form.
+
+Two sums or products that differ by a factor count as equal, and a function's parity is
+used: x - y and y - x are one sum, their squares one function of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kanstudio.compiler.normal import (
+    Affine,
+    Apply,
+    Core,
+    Product,
+    Sum,
+    Variable,
+    add,
+    apply,
+    multiply,
+)
+
+_ODD = frozenset({
+    "1/x", "x^3", "x^5", "sin", "tan", "cot", "csc", "arcsin", "arctan", "sinh", "tanh",
+    "arcsinh", "arctanh", "cbrt", "erf", "erfinv", "sgn", "j1", "i1",
+})  # fmt: skip
+_EVEN = frozenset(
+    {"x^2", "x^4", "x^6", "cos", "sec", "cosh", "abs", "gaussian", "sinc", "j0", "i0"}
+)
+
+
+def operands(core: Core) -> list[Core]:
+    """The cores right below."""
+    match core:
+        case Variable():
+            return []
+        case Sum():
+            return [term for _, term in core.terms]
+        case Product():
+            return [factor.core for factor in core.factors if factor.core is not None]
+        case Apply():
+            return [core.argument.core] if core.argument.core is not None else []
+
+
+def postorder(roots: Sequence[Affine]) -> Iterator[Core]:
+    """Every core once, operands first; iterative, since chains may be long."""
+    seen: set[int] = set()
+    stack = [(root.core, False) for root in reversed(roots) if root.core is not None]
+    while stack:
+        core, ready = stack.pop()
+        if ready:
+            yield core
+        elif id(core) not in seen:
+            seen.add(id(core))
+            stack.append((core, True))
+            stack.extend((inner, False) for inner in reversed(operands(core)))
+
+
+class Interner:
+    """Makes cores, each one once."""
+
+    def __init__(self) -> None:
+        self._cores: dict[object, Core] = {}
+
+    def roots(self, roots: Sequence[Affine]) -> list[Affine]:
+        """The same expressions with nothing in them twice."""
+        forms: dict[int, Affine] = {}
+        kept = list(postorder(roots))  # keeps every core alive, so that ids stay unique
+        for core in kept:
+            forms[id(core)] = self._form(core, forms)
+        return [scaled(root, forms[id(root.core)]) if root.core else root for root in roots]
+
+    def _form(self, core: Core, forms: dict[int, Affine]) -> Affine:
+        match core:
+            case Variable():
+                return Affine(1.0, self._once(core.index, core), 0.0)
+            case Sum():
+                return self.sum([(weight, forms[id(term)]) for weight, term in core.terms])
+            case Product():
+                return self.product([
+                    scaled(factor, forms[id(factor.core)]) for factor in core.factors
+                ])  # fmt: skip
+            case Apply():
+                inner = core.argument
+                return self.apply(core.function, scaled(inner, forms[id(inner.core)]))
+
+    def sum(self, parts: Sequence[tuple[float, Affine]]) -> Affine:
+        return self._interned(add(parts))
+
+    def product(self, factors: Sequence[Affine]) -> Affine:
+        return self._interned(multiply(factors))
+
+    def apply(self, function: str, argument: Affine) -> Affine:
+        sign = 1.0
+        has_parity = function in _EVEN or function in _ODD
+        if has_parity and argument.core and argument.bias == 0 and argument.scale < 0:
+            sign = -1.0 if function in _ODD else 1.0
+            argument = Affine(-argument.scale, argument.core, 0.0)
+        made = self._interned(apply(function, argument))
+        return made if sign > 0 else Affine(-made.scale, made.core, -made.bias)
+
+    def _interned(self, made: Affine) -> Affine:
+        """The form with the core that was there before, if an equal one was."""
+        key: object
+        match made.core:
+            case Sum():
+                terms = made.core.terms
+                first = min(terms, key=lambda term: id(term[1]))[0]
+                key = frozenset((weight / first, id(term)) for weight, term in terms)
+                core = self._once(("sum", key), made.core)
+                assert isinstance(core, Sum)
+                ratio = first / min(core.terms, key=lambda term: id(term[1]))[0]
+            case Product():
+                key = _factor_counts(made.core)
+                core = self._once(("product", key), made.core)
+                assert isinstance(core, Product)
+                ratio = _weight(made.core) / _weight(core)
+            case Apply():
+                argument = made.core.argument
+                key = (made.core.function, argument.scale, id(argument.core), argument.bias)
+                core, ratio = self._once(key, made.core), 1.0
+            case _:
+                return made
+        return Affine(made.scale * ratio, core, made.bias)
+
+    def _once(self, key: object, core: Core) -> Core:
+        return self._cores.setdefault(key, core)
+
+
+def scaled(outer: Affine, inner: Affine) -> Affine:
+    """``outer`` with its core replaced by what ``inner`` says that core is."""
+    return Affine(outer.scale * inner.scale, inner.core, outer.scale * inner.bias + outer.bias)
+
+
+def _factor_counts(core: Product) -> frozenset[tuple[object, int]]:
+    counts: dict[object, int] = {}
+    for factor in core.factors:
+        key = (id(factor.core), factor.bias / factor.scale)
+        counts[key] = counts.get(key, 0) + 1
+    return frozenset(counts.items())
+
+
+def _weight(core: Product) -> float:
+    weight = 1.0
+    for factor in core.factors:
+        weight *= factor.scale
+    return weight
