@@ -23,6 +23,7 @@ from kanstudio.editor.commands import (
 )
 from kanstudio.editor.document import Document, LossRecord, new_document
 from kanstudio.editor.history import MAX_ENTRIES, History
+from kanstudio.editor.rename import Rename
 from kanstudio.errors import EditError, FormulaError, KanStudioError
 from kanstudio.network.network import Network
 from kanstudio.training.data import Dataset, FormulaData
@@ -223,3 +224,72 @@ def test_long_histories_keep_their_beginning(doppler: Document) -> None:
     full = History((history.entries[0], *entries[1:]), MAX_ENTRIES - 1).do(Perturb("off"))
     assert len(full.entries) == MAX_ENTRIES
     assert full.entries[0].document is doppler
+
+
+def renamed(text: str, old: str, new: str, inputs: tuple[str, ...] | None = None) -> Document:
+    return apply(new_document(text, inputs=inputs), Rename(old, new))
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new", "after"),
+    [
+        ("2x sin x + y # why", "x", "theta", "2theta sin theta + y # why"),
+        ("f(x, y) = x*y", "x", "t", "f(t, y) = t*y"),
+        (r"\frac{x}{\sqrt{y}} + |x|", "x", "θ", r"\frac{theta}{\sqrt{y}} + |theta|"),
+        ("a*x; b", "y2", "force", "a*x; force = b"),
+        ("omega = a*x", "omega", "w", "w = a*x"),
+        ("omega = a*x", "omega", "", "a*x"),
+        ("f(a, x) = a*x", "f", "", "a*x"),
+    ],
+)
+def test_renaming_rewrites_the_text_and_nothing_else(
+    text: str, old: str, new: str, after: str
+) -> None:
+    before = new_document(text)
+    document = apply(before, Rename(old, new))
+    assert document.text == after
+    assert document.dataset is before.dataset and document.source == before.source
+    assert document.max_error == before.max_error
+    again = new_document(document.text, inputs=document.network.input_names)
+    assert again.network.output_names == document.network.output_names
+
+
+def test_renaming_writes_the_formula_anew_where_words_are_glued() -> None:
+    document = renamed("2x + ax", "x", "e3", inputs=("a", "x"))
+    assert document.network.input_names == ("a", "e3")
+    assert document.max_error == 0 and "e3" in document.text
+
+
+@pytest.mark.parametrize(
+    "new", ["sin", "pi", "e", "2a", "y", "omega", "a b", "<b>", "x;z", "", "  ", "x" * 99, "a\nb"]
+)
+def test_a_bad_name_is_refused(new: str) -> None:
+    with pytest.raises(EditError):
+        renamed("omega = x*y", "x", new)
+
+
+def test_renaming_follows_perturbation_and_undo(doppler: Document) -> None:
+    on = apply(doppler, Perturb("all", 0.1))
+    off = apply(apply(on, Rename("c", "k")), Perturb("off"))
+    assert off.network.input_names == ("omega_0", "v", "k")
+    assert off.max_error == doppler.max_error
+    history = History.start(on).do(Rename("c", "k"))
+    assert history.entries[-1].label == "rename c to k"
+    assert history.undo().document is on
+
+
+@given(st.text(max_size=8))
+@settings(max_examples=200)
+def test_any_new_name_is_taken_or_refused(new: str) -> None:
+    try:
+        document = renamed("u = x*y", "x", new)
+    except EditError:
+        return
+    assert document.max_error == 0
+    assert new_document(document.text).network.output_names == ("u",)
+
+
+def test_samples_outside_the_domain_are_counted() -> None:
+    document = apply(new_document("sqrt(x)"), SetData(FormulaData(((-1, 3),), 4000, 4000)))
+    assert document.dataset.left_out == pytest.approx(0.25, abs=0.03)
+    assert new_document("x^2").dataset.left_out == 0

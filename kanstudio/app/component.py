@@ -76,14 +76,6 @@ class Message:
             raise BadMessage(f"{key} is no list of texts")
         return tuple(value)
 
-    def pairs(self, key: str) -> tuple[tuple[float | None, float | None], ...]:
-        value = self._data.get(key)
-        if not isinstance(value, list) or len(value) > MAX_LIST:
-            raise BadMessage(f"{key} is no list")
-        if not all(isinstance(item, list) and len(item) == 2 for item in value):
-            raise BadMessage(f"{key} is no list of pairs")
-        return tuple((number(low), number(high)) for low, high in value)
-
 
 def number(value: object) -> float | None:
     """The value as a float if it is a finite number, else None."""

@@ -35,6 +35,25 @@ def plural(count: int, name: str) -> str:
     return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
 
 
+def percent(share: float) -> str:
+    """A share in few characters, never 0% of something or 100% of less than all.
+
+    >>> percent(0.123), percent(0.0004), percent(0.9999)
+    ('12%', '<0.1%', '99%')
+    """
+    if share < 0.001:
+        return "<0.1%" if share > 0 else "0%"
+    return f"{share:.1%}" if share < 0.0095 else f"{min(share, 0.99 if share < 1 else 1):.0%}"
+
+
+def left_out(document: Document) -> str:
+    """How much of the ranges lies outside the formula's domain; "" for nothing."""
+    share = document.dataset.left_out
+    if not share:
+        return ""
+    return f"{percent(share)} of the samples lie outside the formula's domain and were left out"
+
+
 def span(low: float, high: float) -> str:
     return f"{small(low)} to {small(high)}"
 

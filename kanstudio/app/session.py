@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from kanstudio.app.gallery import Example, first_document
+from kanstudio.app.present import left_out
 from kanstudio.app.reading import Check, read
 from kanstudio.editor.commands import (
     ApplyTraining,
@@ -207,11 +208,14 @@ class Session:
         text = f"{command.label[:1].upper()}{command.label[1:]}"
         if isinstance(command, Compile):
             text = f"Compiled {command.title}".strip()
-            return f"{text} · max error {self.document.max_error or 0:.1e}"
+            text += f" · max error {self.document.max_error or 0:.1e}"
+        if isinstance(command, Compile | SetData):
+            outside = left_out(self.document)
+            return f"{text} · {outside}" if outside else text
         change = output_change(before, self.document)
         if isinstance(command, Perturb) and command.mode == "off" and before.trained:
             text += " · its training is set aside, Undo brings it back"
-        if change is None or isinstance(command, SetData | UseTable):
+        if change is None or isinstance(command, UseTable):
             return text
         if change == 0:
             return f"{text} · output unchanged, max difference 0"

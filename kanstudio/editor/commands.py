@@ -174,13 +174,14 @@ class Perturb:
 
 @dataclass(frozen=True)
 class SetData:
-    """Draw new samples from the formula."""
+    """Draw new samples from the formula; ``change`` says what is new about them."""
 
     source: FormulaData
+    change: str = ""
 
     @property
     def label(self) -> str:
-        return f"data · {self.source.n_train} samples"
+        return f"data · {self.change or f'{self.source.n_train} samples'}"
 
     def applied_to(self, document: Document) -> Document:
         parsed = document.formula

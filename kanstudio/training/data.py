@@ -22,7 +22,8 @@ class Dataset:
     """Samples for training and for testing; read-only float64 copies.
 
     train_x (n, d), train_y (n, o), test_x (m, d), test_y (m, o), with n, m, d, o >= 1
-    and every value finite. The names may be left out.
+    and every value finite. The names may be left out. left_out: the share of the drawn
+    samples that had no finite value and are not among these; 0 for a table.
     """
 
     train_x: FloatArray
@@ -31,6 +32,7 @@ class Dataset:
     test_y: FloatArray
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+    left_out: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("train_x", "train_y", "test_x", "test_y"):
@@ -143,12 +145,13 @@ def sample_formula(
         raise DataError("choose a range for at least one input")
     seeds = np.random.SeedSequence(spec.seed).spawn(2)
     n_rows = spec.n_train + spec.n_test
-    x, y = _finite_rows(function, spec, n_rows, np.random.default_rng(seeds[0]))
+    x, y, left_out = _finite_rows(function, spec, n_rows, np.random.default_rng(seeds[0]))
     if spec.noise:
         scale = spec.noise * y[: spec.n_train].std(axis=0)
         y = y + scale * np.random.default_rng(seeds[1]).standard_normal(y.shape)
     n = spec.n_train
-    return Dataset(x[:n], y[:n], x[n:], y[n:], tuple(input_names), tuple(output_names))
+    names = tuple(input_names), tuple(output_names)
+    return Dataset(x[:n], y[:n], x[n:], y[n:], *names, left_out=left_out)
 
 
 def _finite_rows(
@@ -156,7 +159,8 @@ def _finite_rows(
     spec: FormulaData,
     n_rows: int,
     rng: np.random.Generator,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, float]:
+    """n_rows samples with finite values, and the share of those drawn that had none."""
     low, high = np.array(spec.ranges).T
     kept_x: list[FloatArray] = []
     kept_y: list[FloatArray] = []
@@ -175,7 +179,8 @@ def _finite_rows(
         kept_y.append(y[finite])
         kept += int(finite.sum())
         drawn += n_rows
-    return np.concatenate(kept_x)[:n_rows], np.concatenate(kept_y)[:n_rows]
+    left_out = 1 - kept / drawn
+    return np.concatenate(kept_x)[:n_rows], np.concatenate(kept_y)[:n_rows], left_out
 
 
 def _real(y: NDArray[np.generic], n_rows: int) -> FloatArray:

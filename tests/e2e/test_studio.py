@@ -302,6 +302,32 @@ def test_step_and_keys(studio_page: Page) -> None:
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
 
 
+def test_names_and_ranges_belong_to_each_input_and_output(studio_page: Page) -> None:
+    page = studio_page
+    compiled(page, "omega = sqrt(x)*t", n_inputs=2)
+    page.get_by_role("button", name=re.compile("^Data: ")).click()
+    card = page.get_by_role("dialog", name="Data")
+    card.get_by_label("Range of x, from").fill("-1")
+    card.get_by_label("Range of t, to").fill("2*tau")
+    card.get_by_role("button", name="Draw samples").click()
+    expect(card.get_by_role("alert")).to_contain_text("Range of t, to", timeout=LONG)
+    card.get_by_label("Range of t, to").fill("2*pi")
+    version = fact(page, "version")
+    page.keyboard.press("Enter")
+    until_changed(page, "version", version)
+    expect(page.get_by_role("status", name="Message")).to_contain_text("outside the formula")
+    inspector = page.get_by_role("region", name="Inspector")
+    for node, name in (("Input t", "θ"), ("Output ω", "force")):
+        version = fact(page, "version")
+        page.get_by_role("button", name=node, exact=True).click()
+        inspector.get_by_role("textbox", name="Name").fill(name)
+        page.keyboard.press("Enter")
+        until_changed(page, "version", version)
+    formula = page.get_by_role("textbox", name="Formula")
+    expect(formula).to_have_value("force = sqrt(x)*theta")
+    expect(page.get_by_role("button", name="Output force", exact=True)).to_be_visible()
+
+
 def test_csv_is_trained_on(studio_page: Page) -> None:
     page = studio_page
     compiled(page, "a*x^2", n_inputs=2)

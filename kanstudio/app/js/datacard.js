@@ -25,22 +25,42 @@ export function render({ model }) {
     (kind) => show(kind));
   const error = h("p", { class: "error", role: "alert", hidden: true });
 
+  const bound = (value, label) => h("input", { type: "text", value, "aria-label": label,
+    maxlength: 80, spellcheck: "false", autocomplete: "off" });
+  const rangeRow = (name, low, high) => h("div", { class: "range" }, name, low,
+    h("span", { class: "muted" }, "to"), high);
   const ranges = h("div", { class: "ranges" });
+  const every = [["low", "from"], ["high", "to"]].map(([side, word]) => {
+    const input = bound("", `Range of all inputs, ${word}`);
+    input.placeholder = word;
+    input.addEventListener("input", () => {
+      for (const row of rows) row[side].value = input.value;
+    });
+    return input;
+  });
+  const all = rangeRow(h("span", { class: "muted" }, "All inputs"), ...every);
+  all.classList.add("all");
   const sizes = {};
   for (const [name, props] of Object.entries({
     n_train: { min: 1, step: 1 }, n_test: { min: 1, step: 1 },
     noise: { min: 0, step: "any" }, seed: { min: 0, step: 1 },
   })) sizes[name] = h("input", { type: "number", ...props });
   const draw = button("Draw samples", { class: "primary", onclick: () => send("draw", {
-    ranges: rows.map((row) => [row.low.valueAsNumber, row.high.valueAsNumber]),
+    lows: rows.map((row) => row.low.value), highs: rows.map((row) => row.high.value),
     n_train: sizes.n_train.valueAsNumber, n_test: sizes.n_test.valueAsNumber,
     noise: sizes.noise.valueAsNumber, seed: sizes.seed.valueAsNumber,
   }) });
   const noFormula = h("p", { class: "muted", hidden: true }, "This network came without a formula.");
-  const fromFormula = h("div", { class: "pane" }, ranges, h("div", { class: "grid2" },
-    field("Training samples", sizes.n_train), field("Test samples", sizes.n_test),
-    field("Noise", sizes.noise), field("Seed", sizes.seed)), noFormula,
-  h("div", { class: "actions" }, draw));
+  const outside = h("p", { class: "muted", hidden: true });
+  const fromFormula = h("div", { class: "pane" },
+    h("p", { class: "muted" }, "Each input has its own range. Numbers and such as 2*pi or sqrt(2)."),
+    all, ranges, outside, h("div", { class: "grid2" },
+      field("Training samples", sizes.n_train), field("Test samples", sizes.n_test),
+      field("Noise", sizes.noise), field("Seed", sizes.seed)), noFormula,
+    h("div", { class: "actions" }, draw));
+  fromFormula.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && event.target.tagName === "INPUT") draw.click();
+  });
   let rows = [];
 
   const file = h("input", { type: "file", accept: ".csv,.tsv,.txt,.parquet", "aria-label": "Data file" });
@@ -99,12 +119,20 @@ export function render({ model }) {
     if (key !== shownRanges) {
       shownRanges = key;
       rows = (state.ranges || []).map(([name, low, high]) => ({ name,
-        low: h("input", { type: "number", step: "any", value: low, "aria-label": `${name} from` }),
-        high: h("input", { type: "number", step: "any", value: high, "aria-label": `${name} to` }) }));
-      ranges.replaceChildren(...rows.map((row) => h("div", { class: "range" },
-        h("code", {}, row.name), row.low, h("span", { class: "muted" }, "to"), row.high)));
+        low: bound(low, `Range of ${name}, from`), high: bound(high, `Range of ${name}, to`) }));
+      ranges.replaceChildren(...rows.map((row) =>
+        rangeRow(h("code", { title: row.name }, row.name), row.low, row.high)));
+      for (const input of every) input.value = "";
+      all.hidden = rows.length < 2;
       for (const [name, input] of Object.entries(sizes)) setValue(input, (state.spec || {})[name]);
     }
+    rows.forEach((row, index) => {
+      for (const input of [row.low, row.high])
+        input.setAttribute("aria-invalid", String(index === state.wrong));
+      if (index === state.wrong) row.low.scrollIntoView({ block: "nearest" });
+    });
+    outside.hidden = !state.outside;
+    setText(outside, state.outside ? `${state.outside}.` : "");
     noFormula.hidden = state.hasFormula !== false;
     draw.disabled = state.hasFormula === false;
     const shape = JSON.stringify([state.table, state.inputs, state.outputs]);

@@ -16,6 +16,44 @@ export function render({ model }) {
     ...[["symbolic", "symbolic"], ["spline", "spline"], ["total", "total"], ["samples", "data"]].map(
       ([kind, text]) => h("span", { class: `key ${kind}` }, h("i", {}), text)));
   const body = h("div", { class: "sections" });
+  const typed = (label) => field(label, h("input", { type: "text", maxlength: 80,
+    spellcheck: "false", autocomplete: "off", autocapitalize: "off" }));
+  const [name, low, high] = [typed("Name"), typed("From"), typed("To")];
+  const input = (one) => one.querySelector("input");
+  const span = h("div", { class: "duo", role: "group", "aria-label": "Range" }, low, high);
+  const wrong = h("p", { class: "error", role: "alert", hidden: true });
+  const edits = h("div", { class: "edits", hidden: true }, name, span, wrong);
+  let edit = {};
+  input(name).addEventListener("change", () =>
+    send("rename", { old: edit.name, name: input(name).value }));
+  for (const one of [low, high]) input(one).addEventListener("change", () =>
+    send("range", { name: edit.name, low: input(low).value, high: input(high).value }));
+  edits.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    // The first Escape takes back what is typed, the next one the selection.
+    const fields = [[name, edit.name], ...(edit.range ? [[low, edit.range[0]], [high, edit.range[1]]] : [])];
+    if (fields.every(([one, value]) => input(one).value === value)) return;
+    event.stopPropagation();
+    for (const [one, value] of fields) input(one).value = value;
+    showEdit(edit, {});
+  });
+  let lastEdit = "";
+  const showEdit = (now, refused) => {
+    edit = now || {};
+    edits.hidden = !now;
+    span.hidden = !edit.range;
+    const key = JSON.stringify(now || null);
+    if (key !== lastEdit) {
+      lastEdit = key;
+      input(name).value = edit.name || "";
+      for (const [one, value] of [[low, 0], [high, 1]]) input(one).value = edit.range?.[value] ?? "";
+    }
+    const field = (refused || {}).field;
+    input(name).setAttribute("aria-invalid", String(field === "name"));
+    for (const one of [low, high]) input(one).setAttribute("aria-invalid", String(field === "range"));
+    wrong.hidden = !field;
+    setText(wrong, (refused || {}).text || "");
+  };
   let shown = "";
 
   bind(model, (state) => {
@@ -23,6 +61,7 @@ export function render({ model }) {
     setText(subtitle, state.subtitle || "");
     subtitle.hidden = !state.subtitle;
     clear.hidden = !state.selected;
+    showEdit(state.edit, state.refused);
     figure.hidden = !state.curve;
     legend.hidden = !state.curve;
     const sections = state.sections || [];
@@ -45,5 +84,5 @@ export function render({ model }) {
       return h("section", {}, ...parts);
     }));
   });
-  return h("div", { class: "inspect" }, h("header", {}, title, clear), subtitle, figure, legend, body);
+  return h("div", { class: "inspect" }, h("header", {}, title, clear), subtitle, edits, figure, legend, body);
 }

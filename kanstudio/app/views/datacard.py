@@ -8,10 +8,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from kanstudio.app.bounds import change_of_ranges, read_range, spelled
 from kanstudio.app.component import BadMessage, Message, Part, script
-from kanstudio.app.present import plural
+from kanstudio.app.present import left_out, plural
 from kanstudio.app.session import Session, Topic
 from kanstudio.editor.commands import SetData, UseTable
+from kanstudio.editor.document import Document, Range
 from kanstudio.errors import DataError, KanStudioError
 from kanstudio.training.data import FormulaData, table_dataset
 from kanstudio.training.table import Table, read_table
@@ -59,12 +61,16 @@ class DataCard(Part):
         if "document" not in topics:
             return
         document = self._session.document
-        names, source = document.network.input_names, document.source
-        spec = source or FormulaData(())
-        ranges = spec.ranges if len(spec.ranges) == len(names) else ((-1.0, 1.0),) * len(names)
+        names = document.network.input_names
+        spec = document.source or FormulaData(())
         self.put(
             hasFormula=document.formula is not None,
-            ranges=[[name, low, high] for name, (low, high) in zip(names, ranges, strict=True)],
+            ranges=[
+                [name, spelled(low), spelled(high)]
+                for name, (low, high) in zip(names, ranges_of(document), strict=True)
+            ],
+            outside="" if document.table_name else left_out(document),
+            wrong=-1,
             spec={
                 "n_train": spec.n_train,
                 "n_test": spec.n_test,
@@ -76,18 +82,32 @@ class DataCard(Part):
         )
 
     def _draw(self, message: Message) -> None:
+        document = self._session.document
+        names = document.network.input_names
         try:
-            self._do(SetData(self._spec(message)))
+            ranges = self._ranges(message, names)
+            if ranges is not None:
+                change = change_of_ranges(names, ranges_of(document), ranges)
+                self._do(SetData(self._spec(message, ranges), change))
         except KanStudioError as error:
             self.put(error=str(error))
 
-    def _spec(self, message: Message) -> FormulaData:
-        ranges = []
-        names = self._session.document.network.input_names
-        for name, (low, high) in zip(names, message.pairs("ranges"), strict=False):
-            if low is None or high is None or not low < high:
-                raise DataError(f"{name} needs a range from a smaller to a larger number")
-            ranges.append((low, high))
+    def _ranges(self, message: Message, names: tuple[str, ...]) -> tuple[Range, ...] | None:
+        """The ranges in the fields; None after saying which of them is wrong."""
+        lows, highs = message.texts("lows"), message.texts("highs")
+        if not len(lows) == len(highs) == len(names):
+            raise BadMessage("a range for each input")
+        ranges: list[Range] = []
+        for name, low, high in zip(names, lows, highs, strict=True):
+            try:
+                ranges.append(read_range(name, low, high))
+            except DataError as error:
+                self.put(error=str(error), wrong=len(ranges))
+                return None
+        self.put(error="", wrong=-1)
+        return tuple(ranges)
+
+    def _spec(self, message: Message, ranges: tuple[Range, ...]) -> FormulaData:
         sizes = {}
         for key, words in (("n_train", "Training samples"), ("n_test", "Test samples")):
             value = message.whole(key)
@@ -99,7 +119,7 @@ class DataCard(Part):
             raise DataError("Noise is a number from 0 to 100, in units of the output's deviation")
         if seed is None or seed < 0:
             raise DataError("Seed is a whole number of at least 0")
-        return FormulaData(tuple(ranges), **sizes, noise=noise, seed=seed)
+        return FormulaData(ranges, **sizes, noise=noise, seed=seed)
 
     def _piece(self, message: Message) -> None:
         size, at = message.whole("size"), message.whole("at")
@@ -156,3 +176,14 @@ class DataCard(Part):
             self._close()
         else:
             self.put(error=str(error))
+
+
+def ranges_of(document: Document) -> tuple[Range, ...]:
+    """The ranges that the samples come from; of a file, those that its columns span."""
+    if document.source is not None and len(document.source.ranges) == document.dataset.n_inputs:
+        return document.source.ranges
+    x = document.dataset.train_x
+    columns = zip(x.min(axis=0), x.max(axis=0), strict=True)
+    # A file's numbers have no end of digits; a range needs few, and a width.
+    rough = [(float(f"{low:.3g}"), float(f"{high:.3g}")) for low, high in columns]
+    return tuple((low, high if low < high else low + 1) for low, high in rough)

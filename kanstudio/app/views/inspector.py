@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from panel.viewable import Child
 
-from kanstudio.app.component import Part, script
+from kanstudio.app.bounds import change_of_ranges, read_range, spelled
+from kanstudio.app.component import Message, Part, script
 from kanstudio.app.desk import Desk
 from kanstudio.app.figures import CurveChart
 from kanstudio.app.present import front_counts, level_values, level_words, n_parameters, small, span
 from kanstudio.app.reading import latex
 from kanstudio.app.session import Selection, Session, Topic
+from kanstudio.app.views.datacard import ranges_of
+from kanstudio.editor.commands import SetData
+from kanstudio.editor.rename import Rename
+from kanstudio.errors import DataError, KanStudioError
 from kanstudio.network.measure import curves
 from kanstudio.network.network import EdgeRef
 from kanstudio.scene.labels import level_title, node_name, pretty_function
@@ -21,7 +27,7 @@ CURVE_POINTS = 128
 
 
 class Inspector(Part):
-    """Facts and a large curve; read only."""
+    """Facts and a large curve; inputs and outputs can be renamed, and inputs get ranges."""
 
     figure = Child()
 
@@ -32,7 +38,11 @@ class Inspector(Part):
         super().__init__(figure=self._chart.pane, **params)
         self._session = session
         self._desk = desk
-        self.actions = {"clear": lambda _: session.select(Selection())}
+        self.actions = {
+            "clear": lambda _: session.select(Selection()),
+            "rename": self._take_name,
+            "range": self._take_range,
+        }
         session.listen(self._update)
         self._update(frozenset({"selection"}))
 
@@ -41,6 +51,8 @@ class Inspector(Part):
             self._chart.paint(self._session.theme)
         if not topics & {"document", "selection", "run"}:
             return
+        if topics & {"document", "selection"}:
+            self.put(edit=self._edit(), refused={})
         edge, node = self._session.selected_edge(), self._session.selected_node()
         if edge is not None:
             self._show_edge(edge)
@@ -48,6 +60,52 @@ class Inspector(Part):
             self._show_node(*node)
         else:
             self._show_model()
+
+    def _edit(self) -> dict[str, Any] | None:
+        """What can be changed about the selected node; None for most."""
+        node = self._session.selected_node()
+        network = self._session.network
+        if node is None or node[0] not in (0, network.depth):
+            return None
+        level, index = node
+        document = self._session.document
+        if level:
+            return {"name": network.output_names[index]}
+        ranges = None
+        if document.formula is not None and not document.table_name:
+            ranges = [spelled(bound) for bound in ranges_of(document)[index]]
+        return {"name": network.input_names[index], "range": ranges}
+
+    def _take_name(self, message: Message) -> None:
+        command = Rename(message.text("old", 200), message.text("name", 200))
+        if command.old == command.name.strip():
+            self.put(refused={})
+            return
+        self._did(self._session.do(command), "name")
+
+    def _take_range(self, message: Message) -> None:
+        document = self._session.document
+        names, source = document.network.input_names, document.source
+        name = message.text("name", 200)
+        if name not in names or source is None or document.formula is None:
+            return
+        try:
+            new = read_range(name, message.text("low", 400), message.text("high", 400))
+        except DataError as error:
+            self._did(error, "range")
+            return
+        before = ranges_of(document)
+        after = tuple(
+            new if known == name else old for known, old in zip(names, before, strict=True)
+        )
+        change = change_of_ranges(names, before, after)
+        if not change:
+            self.put(refused={})
+            return
+        self._did(self._session.do(SetData(replace(source, ranges=after), change)), "range")
+
+    def _did(self, error: KanStudioError | None, field: str) -> None:
+        self.put(refused={"field": field, "text": str(error)} if error else {})
 
     def _show_edge(self, edge: EdgeRef) -> None:
         session = self._session
