@@ -120,7 +120,7 @@ def _add_train(commands: Any) -> None:
     )
     edits.add_argument("--magnitude", type=float, default=0.1, help="of the perturbation")
     training = command.add_argument_group("training")
-    training.add_argument("--optimizer", choices=("Adam", "LBFGS"), default="LBFGS")
+    training.add_argument("--optimizer", choices=("Adam", "LBFGS", "LM", "auto"), default="LBFGS")
     training.add_argument("--lr", type=float, help="learning rate, by default the optimizer's")
     training.add_argument("--steps", type=int, default=50)
     training.add_argument("--batch", type=int, default=-1, help="samples a step, -1 for all")

@@ -29,7 +29,7 @@ from kanstudio.training.runner import RunHandle, Runner, RunStatus
 from kanstudio.training.settings import MAX_STEPS, TrainingSettings
 
 State = Literal["idle", "training", "paused", "error"]
-STEPS = {"Adam": 5_000, "LBFGS": 500}
+STEPS = {"Adam": 5_000, "LBFGS": 500, "LM": 200, "auto": 500}
 """Steps of a run by default: a few seconds on small networks, long enough to watch."""
 RUN_EVERY_S = 0.1
 """Losses, chart and inspector follow a run this often; the canvas follows every tick."""

@@ -24,6 +24,8 @@ class Dataset:
     train_x (n, d), train_y (n, o), test_x (m, d), test_y (m, o), with n, m, d, o >= 1
     and every value finite. The names may be left out. left_out: the share of the drawn
     samples that had no finite value and are not among these; 0 for a table.
+    train_weight (n,), test_weight (m,): how much a sample counts, at least 0 and not all 0;
+    None where all count alike.
     """
 
     train_x: FloatArray
@@ -33,6 +35,8 @@ class Dataset:
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     left_out: float = 0.0
+    train_weight: FloatArray | None = None
+    test_weight: FloatArray | None = None
 
     def __post_init__(self) -> None:
         for name in ("train_x", "train_y", "test_x", "test_y"):
@@ -52,6 +56,9 @@ class Dataset:
         ):
             if names and len(names) != count:
                 raise DataError(f"{len(names)} names for {count} columns: {', '.join(names)}")
+        for name, count in (("train_weight", self.n_train), ("test_weight", self.n_test)):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _weights(name, getattr(self, name), count))
 
     @property
     def n_inputs(self) -> int:
@@ -75,9 +82,11 @@ class Dataset:
             (self.input_names, self.output_names) == (other.input_names, other.output_names)
             and all(
                 np.array_equal(getattr(self, name), getattr(other, name))
-                for name in ("train_x", "train_y", "test_x", "test_y")
+                for name in (
+                    "train_x", "train_y", "test_x", "test_y", "train_weight", "test_weight"
+                )
             )
-        )
+        )  # fmt: skip
 
 
 def _samples(name: str, values: ArrayLike) -> FloatArray:
@@ -91,6 +100,20 @@ def _samples(name: str, values: ArrayLike) -> FloatArray:
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise DataError(f"{name} is not finite in row {row + 1}, column {column + 1}")
     return array
+
+
+def _weights(name: str, values: ArrayLike, count: int) -> FloatArray:
+    try:
+        weights = frozen(values)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name} is not a list of numbers") from error
+    if weights.shape == (count, 1):
+        weights = frozen(weights[:, 0])
+    if weights.shape != (count,):
+        raise DataError(f"{name} needs one number for each of {count} samples")
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
+        raise DataError(f"{name} needs finite numbers of at least 0, and not only zeros")
+    return weights
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -13,15 +13,26 @@ import torch
 from kanstudio.errors import TrainingError
 from kanstudio.network.grid import update_grid_from_samples
 from kanstudio.network.network import FloatArray, Network
+from kanstudio.training.checkpoint import Checkpoint
+from kanstudio.training.choice import choose, make_optimizer
 from kanstudio.training.data import Dataset
+from kanstudio.training.jacobian import Linearization, Linearizer
 from kanstudio.training.kernel import KernelObjective, supports
-from kanstudio.training.objective import Evaluation, Objective, TorchObjective
-from kanstudio.training.optimizers import LBFGS, Adam, Optimizer
-from kanstudio.training.packing import IntArray, Packing, packing
+from kanstudio.training.memory import OutOfMemory, out_of_memory
+from kanstudio.training.objective import Evaluation, LossFunction, Objective, TorchObjective
+from kanstudio.training.optimizers import Step
+from kanstudio.training.packing import IntArray, packing
+from kanstudio.training.schedule import Best, rate_at
 from kanstudio.training.settings import DEVICES, TrainingSettings
 
 Backend = Literal["auto", "kernel", "torch"]
 State = Literal["running", "finished", "error"]
+
+MAX_TRIES = 8
+OTHER_BATCHES = 3
+"""So many batches may have a loss that is not finite before the step is to blame."""
+SHRINK = 0.1
+"""A step that is undone is tried again with a learning rate of this share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +40,7 @@ class Progress:
     """What one step came to.
 
     step counts from 1; losses are root mean squared errors: train_loss as the optimiser
-    saw it (Adam before its step, L-BFGS after), test_loss after the step. reg is the
+    saw it (Adam before its step, the others after), test_loss after the step. reg is the
     regulariser without lamb, 0 if lamb is 0. message is empty unless something happened.
     """
 
@@ -38,6 +49,21 @@ class Progress:
     test_loss: float
     reg: float = 0.0
     message: str = ""
+
+
+class _Problem(NamedTuple):
+    """What the optimiser may ask about one step's samples."""
+
+    objective: Objective
+    linearizer: Linearizer | None
+    rows: IntArray | None
+
+    def evaluate(self, params: FloatArray) -> Evaluation:
+        return self.objective.evaluate(params, self.rows)
+
+    def linearize(self, params: FloatArray) -> Linearization:
+        assert self.linearizer is not None
+        return self.linearizer.linearize(params, self.rows)
 
 
 def available_devices() -> tuple[str, ...]:
@@ -58,6 +84,8 @@ class TrainingRun(Iterator[Progress]):
     >>> trained = run.network()
 
     n_steps: steps taken before, of a run that goes on; settings.steps counts them as well.
+    loss_fn: a loss of the caller's instead of the mean squared error, in torch; its square
+    root is what is reported.
 
     The same arguments give the same numbers, bit for bit, on the CPU. Raises
     TrainingError or DataError if network, data and settings do not fit together. After
@@ -72,25 +100,84 @@ class TrainingRun(Iterator[Progress]):
         *,
         backend: Backend = "auto",
         n_steps: int = 0,
+        loss_fn: LossFunction | None = None,
     ) -> None:
         check_run(network, dataset, settings)
-        self.settings = settings
+        layout = packing(network, affine_trainable=settings.affine_trainable)
+        chosen = choose(
+            settings,
+            n_parameters=layout.size,
+            n_residuals=dataset.n_train * dataset.n_outputs,
+            minibatches=settings.batch != -1 and settings.batch < dataset.n_train,
+            least_squares=loss_fn is None,
+        )
+        params = layout.pack(network)
+        memory = make_optimizer(chosen).start(layout.size)
+        self._begin(
+            Checkpoint(chosen, n_steps, network, params, params, memory), dataset, backend, loss_fn
+        )
+
+    @classmethod
+    def resume(
+        cls,
+        checkpoint: Checkpoint,
+        dataset: Dataset,
+        *,
+        steps: int | None = None,
+        backend: Backend = "auto",
+        loss_fn: LossFunction | None = None,
+    ) -> TrainingRun:
+        """Go on from a checkpoint with the same data, exactly as if there had been no break.
+
+        steps: another total number of steps; None keeps that of the settings. Backend and
+        loss function are those of the first run, if they are to count the same.
+        """
+        settings = checkpoint.settings
+        if steps is not None:
+            settings = replace(settings, steps=steps)
+        check_run(checkpoint.network, dataset, settings)
+        run = cls.__new__(cls)
+        run._begin(replace(checkpoint, settings=settings), dataset, backend, loss_fn)
+        return run
+
+    def _begin(
+        self,
+        start: Checkpoint,
+        dataset: Dataset,
+        backend: Backend,
+        loss_fn: LossFunction | None,
+    ) -> None:
         self.state: State = "running"
         self.message = ""
-        self.n_steps = n_steps
-        self._network = network
+        self._at = start
         self._dataset = dataset
-        self._use_kernel = backend != "torch" and supports(network, settings)
+        self._loss_fn = loss_fn
+        if loss_fn is not None and start.settings.optimizer == "LM":
+            raise TrainingError(
+                "Levenberg-Marquardt is for least squares; take LBFGS or Adam with loss_fn"
+            )
+        plain = (
+            loss_fn is None and dataset.train_weight is None and dataset.test_weight is None
+            and not start.settings.singularity_avoiding
+        )  # fmt: skip
+        self._use_kernel = backend != "torch" and plain and supports(start.network, start.settings)
         if backend == "kernel" and not self._use_kernel:
             raise TrainingError("the compiled kernel does not cover this run; use torch")
-        self._packing: Packing = packing(network, affine_trainable=settings.affine_trainable)
-        self._rows = np.random.default_rng(settings.seed)
-        make = Adam if settings.optimizer == "Adam" else LBFGS
-        self._optimizer: Optimizer = make(self._packing.size, settings.rate, settings.lamb)
-        self._params: FloatArray = self._packing.pack(network)
-        # Parameters at which everything was finite, and the network they belong to.
-        self._good = self._network, self._params
-        self._objective: Objective = self._make_objective()
+        self._optimizer = make_optimizer(start.settings)
+        with out_of_memory("before the first step"):
+            self._objective = self._make_objective(start.network)
+        self._linearizer: Linearizer | None = None
+        self._end_if_due()
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """The settings, with the optimiser that "auto" picked."""
+        return self._at.settings
+
+    @property
+    def n_steps(self) -> int:
+        """Steps taken, those before this run as well."""
+        return self._at.n_steps
 
     @property
     def finished(self) -> bool:
@@ -102,16 +189,28 @@ class TrainingRun(Iterator[Progress]):
         """True if the loss ceased to be finite; see message."""
         return self.state == "error"
 
-    def network(self) -> Network:
-        """A snapshot; the run goes on without touching it."""
-        return self._packing.unpack(self._network, self._params)
+    def checkpoint(self) -> Checkpoint:
+        """Where the run stands; a value that stays as it is while the run goes on."""
+        return self._at
 
-    def rollback(self) -> Network:
-        """Back to the last parameters at which every loss was finite; returns them."""
-        self._network, self._params = self._good
-        self._objective = self._make_objective()
-        self._optimizer.forget()
-        return self.network()
+    def network(self) -> Network:
+        """A snapshot; the run goes on without touching it.
+
+        At the end of a run with early stopping it is the network with the lowest test loss.
+        """
+        at = self._at
+        network, params = at.network, at.params
+        if self.state == "finished" and self._stops and at.best is not None:
+            network, params = at.best.network, at.best.params
+        affine = self.settings.affine_trainable
+        return packing(network, affine_trainable=affine).unpack(network, params)
+
+    def losses(self) -> Progress:
+        """The losses where the run stands, without a step."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = self._objective.evaluate(self._at.params)
+            test = self._objective.test_mse(self._at.params)
+        return Progress(self.n_steps, _root(found.mse), _root(test), found.reg)
 
     def __iter__(self) -> TrainingRun:
         return self
@@ -124,62 +223,154 @@ class TrainingRun(Iterator[Progress]):
     def step(self) -> Progress:
         """One step of the optimiser; beyond settings.steps it simply goes on.
 
-        If a loss is not finite the step is undone: the network stays as it was, failed
-        becomes true and the record says why.
+        A step after which anything is not finite is undone and tried again with a learning
+        rate (or damping) that is ten times more careful. After a few tries the run fails:
+        the network stays at its last good state, and the record says why.
         """
         if self.failed:
             raise TrainingError(f"this run has ended: {self.message}")
-        rows = self._batch()
+        try:
+            with out_of_memory(f"in step {self.n_steps + 1}; the network is as it was before"):
+                return self._step()
+        except OutOfMemory as error:
+            return self._fail(str(error))
+
+    def _step(self) -> Progress:
         if self.settings.updates_grid_at(self.n_steps):
-            self._update_grid(rows)
-        objective = self._objective
-
-        def evaluate(params: FloatArray) -> Evaluation:
-            return objective.evaluate(params, rows)
-
-        # Overflow is no surprise here: the step that makes it is undone below.
-        with np.errstate(over="ignore", invalid="ignore"):
-            params, evaluation = self._optimizer.step(self._params, evaluate)
-        test_mse = objective.test_mse(params)
-        self.n_steps += 1
-        if not (_finite(evaluation) and math.isfinite(test_mse) and np.isfinite(params).all()):
-            return self._undo()
-        self._params = params
-        self._good = self._network, params
-        if self.n_steps >= self.settings.steps:
-            self.state = "finished"
-        return Progress(
-            self.n_steps, math.sqrt(evaluation.mse), math.sqrt(test_mse), evaluation.reg
-        )
-
-    def _undo(self) -> Progress:
-        self.rollback()
-        self.state = "error"
-        self.message = (
-            f"the loss was not finite in step {self.n_steps}; the step is undone. "
+            self._update_grid()
+        at, note = self._at, ""
+        for attempt in range(MAX_TRIES):
+            rows = self._rows(at.n_steps, attempt)
+            batches = OTHER_BATCHES - attempt if rows is not None else 0
+            step, test_mse = self._try(at, rows)
+            if _finite(step.evaluation) and _good(test_mse, step.params):
+                return self._accept(at, step, test_mse, note)
+            calmer = self._calm(at, step, batches)
+            if calmer is None:
+                break
+            at, note = calmer
+        return self._fail(
+            f"the loss was not finite in step {self.n_steps + 1}; the step is undone. "
             "Try a smaller learning rate or other ranges."
         )
-        return Progress(self.n_steps, math.nan, math.nan, 0.0, self.message)
 
-    def _batch(self) -> IntArray | None:
-        n_train = self._dataset.n_train
-        if self.settings.batch == -1 or self.settings.batch >= n_train:
+    def _try(self, at: Checkpoint, rows: IntArray | None) -> tuple[Step, float]:
+        """A step from ``at`` and the mean squared error on the test samples after it."""
+        if self._linearizer is None and self.settings.optimizer == "LM":
+            self._linearizer = Linearizer(at.network, self._dataset, self.settings)
+        problem = _Problem(self._objective, self._linearizer, rows)
+        rate = at.slowdown * rate_at(self.settings, at.n_steps, at.plateau)
+        # Overflow is no surprise here: the step that makes it is undone.
+        with np.errstate(over="ignore", invalid="ignore"):
+            step = self._optimizer.step(at.memory, at.params, problem, rate)
+            return step, self._objective.test_mse(step.params)
+
+    def _calm(self, at: Checkpoint, step: Step, other_rows: int) -> tuple[Checkpoint, str] | None:
+        """Where to try again from, and what to say of it; None if nothing is left to try.
+
+        other_rows: how many other batches can be taken instead.
+        """
+        seen = _finite(step.evaluation)
+        if not seen and other_rows > 0:
+            return at, "a batch with a loss that is not finite was left out"
+        if not seen and np.array_equal(at.params, at.safe):
             return None
-        return self._rows.choice(n_train, self.settings.batch, replace=False)
+        share = SHRINK * at.slowdown
+        # Where nobody had looked at the training loss yet, the step before led too far.
+        params = at.params if seen else at.safe + SHRINK * (at.params - at.safe)
+        memory = self._optimizer.calm(at.memory)
+        return (
+            replace(at, params=params, slowdown=share, memory=memory),
+            f"a step was undone; it goes on with {share:.0e} of the learning rate",
+        )
 
-    def _update_grid(self, rows: IntArray | None) -> None:
+    def _accept(self, at: Checkpoint, step: Step, test_mse: float, note: str) -> Progress:
+        test_loss = _root(test_mse)
+        # Adam's evaluation is of the parameters before its step.
+        safe = at.params if self.settings.optimizer == "Adam" else step.params
+        self._at = replace(
+            at,
+            n_steps=at.n_steps + 1,
+            params=step.params,
+            safe=safe,
+            memory=step.memory,
+            plateau=at.plateau.after(self.settings, test_loss),
+            best=self._best(at, step.params, test_loss),
+        )
+        self._end_if_due()
+        evaluation = step.evaluation
+        return Progress(
+            self.n_steps, _root(evaluation.mse), test_loss, evaluation.reg, note or self.message
+        )
+
+    @property
+    def _stops(self) -> int:
+        return self.settings.stops_after
+
+    def _best(self, at: Checkpoint, params: FloatArray, loss: float) -> Best | None:
+        if not self._stops:
+            return None
+        best = at.best
+        if best is None or loss < best.loss - self.settings.min_delta:
+            return Best(at.network, params, loss, at.n_steps + 1)
+        return replace(best, waited=best.waited + 1)
+
+    def _end_if_due(self) -> None:
+        best = self._at.best
+        if best is not None and self._stops and best.waited >= self._stops:
+            self.state = "finished"
+            self.message = (
+                f"stopped early: the test loss has not fallen since step {best.step}, "
+                "whose network is kept"
+            )
+        elif self.n_steps >= self.settings.steps:
+            self.state = "finished"
+
+    def _fail(self, message: str) -> Progress:
+        self._at = replace(self._at, params=self._at.safe)
+        self.state, self.message = "error", message
+        return Progress(self.n_steps + 1, math.nan, math.nan, 0.0, message)
+
+    def _rows(self, step: int, attempt: int) -> IntArray | None:
+        """The samples of a step, by the seed and its number alone; None for all."""
+        n_train, batch = self._dataset.n_train, self.settings.batch
+        if batch == -1 or batch >= n_train:
+            return None
+        draw = np.random.default_rng((self.settings.seed, step, attempt))
+        return draw.choice(n_train, batch, replace=False)
+
+    def _update_grid(self) -> None:
+        at, rows = self._at, self._rows(self.n_steps, 0)
         x = self._dataset.train_x if rows is None else self._dataset.train_x[rows]
         moved = update_grid_from_samples(self.network(), x)
-        params = self._packing.pack(moved)
-        if not np.isfinite(params).all():
-            return
-        self._network, self._params = moved, params
-        self._objective = self._make_objective()
-        self._optimizer.forget()
+        layout = packing(moved, affine_trainable=self.settings.affine_trainable)
+        params = layout.pack(moved)
+        objective = self._make_objective(moved)
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not (np.isfinite(params).all() and _finite(objective.evaluate(params, rows))):
+                return
+        self._objective, self._linearizer = objective, None
+        self._at = replace(
+            at,
+            network=moved,
+            params=params,
+            safe=params,
+            memory=self._optimizer.forget(at.memory),
+            best=None if at.best is None else replace(at.best, waited=0),
+        )
 
-    def _make_objective(self) -> Objective:
-        make = KernelObjective if self._use_kernel else TorchObjective
-        return make(self._network, self._dataset, self.settings)
+    def _make_objective(self, network: Network) -> Objective:
+        if self._use_kernel:
+            return KernelObjective(network, self._dataset, self.settings)
+        return TorchObjective(network, self._dataset, self.settings, self._loss_fn)
+
+
+def _root(value: float) -> float:
+    return math.sqrt(value) if value >= 0 else math.nan
+
+
+def _good(test_mse: float, params: FloatArray) -> bool:
+    return math.isfinite(test_mse) and bool(np.isfinite(params).all())
 
 
 def _finite(evaluation: Evaluation) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 
 from kanstudio.errors import TrainingError
 
-Optimizer = Literal["Adam", "LBFGS"]
+Optimizer = Literal["Adam", "LBFGS", "LM", "auto"]
+Schedule = Literal["constant", "cosine", "exponential", "step", "plateau"]
 RegMetric = Literal[
     "edge_forward_spline_n",
     "edge_forward_spline_u",
@@ -20,10 +21,13 @@ RegMetric = Literal[
 Dtype = Literal["float64", "float32"]
 
 OPTIMIZERS: tuple[str, ...] = get_args(Optimizer)
+SCHEDULES: tuple[str, ...] = get_args(Schedule)
 REG_METRICS: tuple[str, ...] = get_args(RegMetric)
 DTYPES: tuple[str, ...] = get_args(Dtype)
 DEVICES = ("cpu", "cuda", "mps")
-DEFAULT_LEARNING_RATE = {"Adam": 1e-2, "LBFGS": 1.0}
+DEFAULT_LEARNING_RATE = {"Adam": 1e-2, "LBFGS": 1.0, "LM": 1.0, "auto": 1.0}
+LM_PATIENCE = 10
+"""Levenberg-Marquardt fits the training samples so well that it must be stopped."""
 
 MAX_STEPS = 10_000_000
 MAX_SEED = 2**63
@@ -33,8 +37,17 @@ MAX_SEED = 2**63
 class TrainingSettings:
     """Settings of one run; the names are pykan's where pykan has them.
 
-    - optimizer: "Adam" or "LBFGS" (one step has up to 20 inner iterations).
-    - learning_rate: None is 0.01 for Adam and 1 for L-BFGS.
+    - optimizer: "Adam"; "LBFGS" (one step has up to 20 inner iterations); "LM" is
+      Levenberg-Marquardt, in float64 whatever dtype says; "auto" picks one of them by the
+      numbers of parameters and samples, see ``training.choice``.
+    - learning_rate: None is 0.01 for Adam and 1 for L-BFGS; LM has none.
+    - schedule: how the learning rate falls. "cosine" and "exponential" reach rate_end times
+      the rate at the last step; "step" multiplies it by rate_factor every rate_every steps,
+      "plateau" after every rate_every steps without a lower test loss.
+    - clip: largest norm of Adam's gradient; None for no limit.
+    - patience: stop after so many steps in which the test loss did not fall by more than
+      min_delta below its best, and return the best network; 0 never stops. None is 10 for
+      LM and 0 for the others. A grid update starts the count again.
     - lamb: strength of the whole regulariser
       ``lamb_l1 * l1 + lamb_entropy * entropy + lamb_coef * |coef| + lamb_coefdiff * |diff coef|``.
     - reg_metric: the edge scores that l1 and entropy are taken of.
@@ -42,6 +55,8 @@ class TrainingSettings:
       to the samples every ``stop // num`` steps while ``start <= step < stop``.
     - batch: samples per step, -1 for all.
     - affine_trainable: train scale and bias of nodes and subnodes as well.
+    - singularity_avoiding, y_th: while training, values of symbolic functions are kept
+      between -y_th and y_th, with no gradient beyond.
     - seed: of the minibatches; nothing else is random.
     - dtype: of the arithmetic in torch; the compiled kernel always takes float64, since on
       the CPU float32 gains little and stalls L-BFGS near a loss of 1e-6.
@@ -61,6 +76,15 @@ class TrainingSettings:
     start_grid_update_step: int = -1
     stop_grid_update_step: int = 50
     batch: int = -1
+    schedule: Schedule = "constant"
+    rate_end: float = 0.01
+    rate_factor: float = 0.1
+    rate_every: int = 100
+    clip: float | None = None
+    patience: int | None = None
+    min_delta: float = 0.0
+    singularity_avoiding: bool = False
+    y_th: float = 1000.0
     affine_trainable: bool = False
     seed: int = 0
     device: str = "cpu"
@@ -68,31 +92,43 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _one_of("schedule", self.schedule, SCHEDULES)
         _one_of("reg_metric", self.reg_metric, REG_METRICS)
         _one_of("dtype", self.dtype, DTYPES)
-        if not isinstance(self.device, str) or self.device.split(":")[0] not in DEVICES:
-            raise TrainingError(f"device must be cpu, cuda or mps, not {self.device!r}")
-        if self.device.startswith("mps") and self.dtype == "float64":
-            raise TrainingError("device mps has no float64; choose dtype float32")
-        if self.learning_rate is not None:
-            rate = _number("learning_rate", self.learning_rate, 0.0, 1e6, above=True)
-            object.__setattr__(self, "learning_rate", rate)
-        for name in ("lamb", "lamb_l1", "lamb_entropy", "lamb_coef", "lamb_coefdiff"):
-            object.__setattr__(self, name, _number(name, getattr(self, name), 0.0, 1e12))
-        for name, low, high in (
-            ("steps", 1, MAX_STEPS),
-            ("grid_update_num", 1, MAX_STEPS),
-            ("start_grid_update_step", -1, MAX_STEPS),
-            ("stop_grid_update_step", 0, MAX_STEPS),
-            ("seed", 0, MAX_SEED),
-        ):
-            object.__setattr__(self, name, _whole(name, getattr(self, name), low, high))
+        for name in ("update_grid", "singularity_avoiding", "affine_trainable"):
+            if not isinstance(getattr(self, name), bool):
+                raise TrainingError(f"{name} must be true or false")
+        for name, low, high, open_end in _NUMBERS:
+            if getattr(self, name) is not None or name not in _OPTIONAL:
+                number = _number(name, getattr(self, name), low, high, above=open_end)
+                object.__setattr__(self, name, number)
+        for name, low, high in _WHOLE_NUMBERS:
+            if getattr(self, name) is not None or name not in _OPTIONAL:
+                object.__setattr__(self, name, _whole(name, getattr(self, name), low, high))
         if self.batch != -1:
             batch = _whole("batch", self.batch, 1, more=" or -1 for all samples")
             object.__setattr__(self, "batch", batch)
-        for name in ("update_grid", "affine_trainable"):
-            if not isinstance(getattr(self, name), bool):
-                raise TrainingError(f"{name} must be true or false")
+        self._check_device()
+        if self.clip is not None and self.optimizer in ("LBFGS", "LM"):
+            raise TrainingError(f"clip is for Adam's gradient; {self.optimizer} needs it whole")
+
+    def _check_device(self) -> None:
+        if not isinstance(self.device, str) or self.device.split(":")[0] not in DEVICES:
+            raise TrainingError(f"device must be cpu, cuda or mps, not {self.device!r}")
+        if self.device.startswith("mps") and "float64" in (self.dtype, self.arithmetic):
+            raise TrainingError("device mps has no float64; choose dtype float32, and not LM")
+
+    @property
+    def arithmetic(self) -> Dtype:
+        """The dtype that counts: Levenberg-Marquardt squares the condition of the problem."""
+        return "float64" if self.optimizer == "LM" else self.dtype
+
+    @property
+    def stops_after(self) -> int:
+        """The patience that counts; 0 never stops."""
+        if self.patience is None:
+            return LM_PATIENCE if self.optimizer == "LM" else 0
+        return self.patience
 
     @property
     def rate(self) -> float:
@@ -115,8 +151,29 @@ class TrainingSettings:
         )
 
 
+_OPTIONAL = ("learning_rate", "clip", "patience")
+_NUMBERS = (
+    ("learning_rate", 0.0, 1e6, True),
+    *((name, 0.0, 1e12, False)
+      for name in ("lamb", "lamb_l1", "lamb_entropy", "lamb_coef", "lamb_coefdiff", "min_delta")),
+    ("rate_end", 0.0, 1.0, True),
+    ("rate_factor", 0.0, 1.0, True),
+    ("clip", 0.0, 1e12, True),
+    ("y_th", 0.0, 1e300, True),
+)  # fmt: skip
+_WHOLE_NUMBERS = (
+    ("steps", 1, MAX_STEPS),
+    ("grid_update_num", 1, MAX_STEPS),
+    ("start_grid_update_step", -1, MAX_STEPS),
+    ("stop_grid_update_step", 0, MAX_STEPS),
+    ("rate_every", 1, MAX_STEPS),
+    ("patience", 0, MAX_STEPS),
+    ("seed", 0, MAX_SEED),
+)
+
+
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise TrainingError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
 
 

@@ -14,6 +14,7 @@ from kanstudio.app.present import plural, time_left
 from kanstudio.app.session import Session, Topic
 from kanstudio.training.settings import DEFAULT_LEARNING_RATE, DTYPES, OPTIMIZERS, REG_METRICS
 
+OPTIMIZER_NAMES = {"LBFGS": "L-BFGS"}
 METRIC_NAMES = {
     "edge_forward_spline_n": "forward, normalised",
     "edge_forward_spline_u": "forward",
@@ -58,12 +59,11 @@ class Dock(Part):
         self.put(
             choices={
                 "device": list(desk.devices),
-                "optimizer": [["Adam", "Adam"], ["LBFGS", "L-BFGS"]],
+                "optimizer": [[name, OPTIMIZER_NAMES.get(name, name)] for name in OPTIMIZERS],
                 "dtype": list(DTYPES),
                 "reg_metric": [[name, METRIC_NAMES[name]] for name in REG_METRICS],
             }
         )
-        assert set(OPTIMIZERS) == {"Adam", "LBFGS"}
         session.listen(self._update)
         self._update(frozenset({"document", "run", "settings"}))
 

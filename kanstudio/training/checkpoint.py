@@ -1,0 +1,33 @@
+"""Everything that a training step changes, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kanstudio.network.network import FloatArray, Network
+from kanstudio.training.optimizers import Memory
+from kanstudio.training.schedule import Best, Plateau
+from kanstudio.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A training run between two steps; from it the run goes on bit for bit (on the CPU).
+
+    - settings: with the optimiser that "auto" picked.
+    - n_steps: steps taken.
+    - network: gives structure, masks and grid; params (P,) are its numbers now.
+    - safe (P,): where the training loss was last found finite; params, or the step before.
+    - memory: the optimiser's.
+    - slowdown: factor of the learning rate after steps that had to be undone.
+    """
+
+    settings: TrainingSettings
+    n_steps: int
+    network: Network
+    params: FloatArray
+    safe: FloatArray
+    memory: Memory
+    slowdown: float = 1.0
+    plateau: Plateau = field(default_factory=Plateau)
+    best: Best | None = None
