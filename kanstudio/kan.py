@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import sympy
 import torch
 from torch import Tensor, nn
 
@@ -29,11 +30,15 @@ from kanstudio.network.grid import refine, update_grid_from_samples
 from kanstudio.network.measure import Measurement, measure
 from kanstudio.network.network import FloatArray, Layer, Network, frozen
 from kanstudio.scene.plot import Plot, plot_network
+from kanstudio.symbolic.formula import SymbolicFormula, symbolic_formula
 from kanstudio.training.data import Dataset
 from kanstudio.training.run import TrainingRun
 from kanstudio.training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
+
+# How far the outputs of a formula in simple numbers may be from the network's, per dtype.
+_TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-6}
 
 TRAINABLE = ("coef", "scale_base", "scale_sp", "affine")
 
@@ -313,6 +318,32 @@ class KAN(nn.Module):
         return plot_network(
             self.network(), samples, metric=metric, beta=beta, theme=theme, title=title,
             in_vars=_texts(in_vars), out_vars=_texts(out_vars),
+        )  # fmt: skip
+
+    def symbolic_formula(
+        self,
+        var: Sequence[str | sympy.Symbol] | None = None,
+        *,
+        tolerance: float | None = None,
+        simplify: bool = False,
+        timeout_s: float = 10.0,
+    ) -> SymbolicFormula:
+        """One sympy expression per output, masks, scales and spline edges included.
+
+        Unpacks like pykan's answer, ``expressions, variables = model.symbolic_formula()``,
+        and prints as text. var: names or symbols of the inputs. tolerance: how much any
+        output may change, relative to 1 + its largest value, for the sake of simple numbers
+        (0.99999 to 1); None: the precision of the module's dtype. simplify: let sympy look
+        for a shorter form for timeout_s seconds at most. Compared at the inputs of the last
+        call. See ``kanstudio.symbolic.formula.symbolic_formula``.
+        """
+        x = self.cache_data
+        samples = None if x is None or not len(x) else x.to("cpu", torch.float64).numpy()
+        if tolerance is None:
+            tolerance = _TOLERANCES.get(self.dtype, 1e-2)
+        return symbolic_formula(
+            self.network(), var, samples=samples, tolerance=tolerance, simplify=simplify,
+            timeout_s=timeout_s,
         )  # fmt: skip
 
     def fit(  # noqa: PLR0917 - pykan's signature

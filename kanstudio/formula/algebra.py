@@ -77,7 +77,7 @@ def multiply(factors: Iterable[sp.Expr]) -> sp.Expr:
 
 def power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
     """base**exponent; for real numbers, so that (x^0.5)^0.5 is x^0.25."""
-    if exponent.is_zero or base == 1:
+    if exponent == 0 or base == 1:
         return ONE
     if exponent == 1:
         return base

@@ -1,0 +1,1 @@
+"""Back again: from a network to the formula that it computes."""
