@@ -71,11 +71,32 @@ class Call(Node):
 
 @dataclass(frozen=True, slots=True)
 class Compare(Node):
-    """A condition, which only `where` and `piecewise` take; operator is <, <=, > or >=."""
+    """A condition, which only `where` and `piecewise` take.
+
+    operator is <, <=, >, >=, == or !=.
+    """
 
     operator: str
     left: Node
     right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Logic(Node):
+    """Conditions joined by "and" or "or", or the "not" of a single one."""
+
+    operator: str
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth(Node):
+    """A condition that always holds, or never."""
+
+    value: bool
+
+
+Condition = Compare | Logic | Truth
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -93,4 +114,6 @@ def children(node: Node) -> tuple[Node, ...]:
             return node.arguments
         case Compare():
             return (node.left, node.right)
+        case Logic():
+            return node.items
     return ()

@@ -12,20 +12,23 @@ from kanstudio.formula.ast import (
     Call,
     Compare,
     Constant,
+    Logic,
     Negative,
     Node,
     Number,
     Power,
     Product,
     Sum,
+    Truth,
     Variable,
 )
-from kanstudio.formula.symbols import GREEK
+from kanstudio.formula.symbols import GREEK, OTHERS
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 _SPLIT_NAME = re.compile(r"([A-Za-z]+?)_?(\d+|_.*)?", re.ASCII)
 _NAMED = re.compile(r"(\\(?:[a-z]+|operatorname\{[a-z]+\}))(\\left\(.*)", re.DOTALL)
-_RELATIONS = {"<": "<", ">": ">", "<=": r"\le", ">=": r"\ge"}
+_RELATIONS = {"<": "<", ">": ">", "<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne"}
+_LOGIC = {"and": r" \land ", "or": r" \lor "}
 _FUNCTIONS_OF_TEX = frozenset(["log", "max", "min", "sech", "csch", "coth"]) - {"sech", "csch"}
 
 
@@ -92,7 +95,22 @@ def _shown(node: Node) -> tuple[str, int]:
         case Compare():
             relation = _RELATIONS[node.operator]
             return f"{_text(node.left, _SUM)} {relation} {_text(node.right, _SUM)}", _SUM
+        case Logic():
+            return _logic(node), _SUM
+        case Truth():
+            return rf"\text{{{str(node.value).lower()}}}", _ATOM
     raise AssertionError(node)
+
+
+def _logic(node: Logic) -> str:
+    items = [_text(item, _SUM) for item in node.items]
+    bracketed = [
+        rf"\left({shown}\right)" if isinstance(item, Logic) else shown
+        for item, shown in zip(node.items, items, strict=True)
+    ]
+    if node.operator == "not":
+        return rf"\lnot \left({items[0]}\right)"
+    return _LOGIC[node.operator].join(bracketed)
 
 
 def _number(text: str) -> tuple[str, int]:
@@ -169,7 +187,11 @@ def _call(node: Call) -> tuple[str, int]:
         base = items[1] if len(items) > 1 else name.removeprefix("log")
         below = f"_{{{base}}}" if base else ""
         return rf"\log{below}\left({first}\right)", _ATOM
-    if len(items) == 1 and name not in {"sech", "csch", "coth", "max", "min"}:
+    if name == "binomial":
+        return rf"\binom{{{first}}}{{{items[1]}}}", _ATOM
+    if name == "mod":
+        return rf"{_fitted(shown[0], _POWER)} \bmod {_fitted(shown[1], _POWER)}", _SUM
+    if len(items) == 1 and name not in OTHERS:
         return functions.get(name).to_latex(first), _ATOM
     command = f"\\{name}" if name in _FUNCTIONS_OF_TEX else rf"\operatorname{{{name}}}"
     return rf"{command}\left({', '.join(items)}\right)", _ATOM

@@ -73,6 +73,12 @@ def _factorial(x: float) -> float:
     return math.gamma(x + 1)
 
 
+def _binomial(n: float, k: float) -> float:
+    if n >= k >= 0 and n.is_integer() and k.is_integer():
+        return float(math.comb(int(n), int(k))) if n <= 1000 else math.inf
+    return _factorial(n) / (_factorial(k) * _factorial(n - k))
+
+
 def _root(x: float, degree: float) -> float:
     if degree == 0:
         raise ZeroDivisionError
@@ -107,6 +113,10 @@ _PLAIN: dict[str, Callable[..., float]] = {
     "sinc": lambda x: math.sin(x) / x if x else 1.0, "gamma": math.gamma,
     "factorial": _factorial, "atan2": math.atan2, "hypot": math.hypot,
     "mod": lambda x, y: x - y * math.floor(x / y),
+    "expm1": math.expm1, "log1p": math.log1p, "exp2": lambda x: 2.0**x,
+    "square": lambda x: x * x, "cube": lambda x: x**3, "reciprocal": lambda x: 1 / x,
+    "radians": math.radians, "degrees": math.degrees, "binomial": _binomial,
+    "clip": lambda x, low, high: min(max(x, low), high),
     "max": lambda *x: max(x), "min": lambda *x: min(x),
 }  # fmt: skip
 _SPECIAL = {

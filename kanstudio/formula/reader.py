@@ -5,15 +5,36 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NoReturn, TypeVar
 
-from kanstudio.formula.ast import Call, Negative, Node, Number, Power
+from kanstudio.formula.ast import (
+    Call,
+    Compare,
+    Condition,
+    Constant,
+    Logic,
+    Negative,
+    Node,
+    Number,
+    Power,
+    Product,
+    children,
+)
 from kanstudio.formula.limits import MAX_DEPTH, MAX_NODES, refuse
 from kanstudio.formula.tokens import Token
 
 N = TypeVar("N", bound=Node)
 
-CLOSING = {"(": ")", "[": "]", "{": "}", "|": "|", "lfloor": "rfloor", "lceil": "rceil"}
-SHOWN = {"lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "frac": r"\frac"}
-COMPARISONS = frozenset({"<", ">", "<=", ">="})
+CLOSING = {
+    "(": ")", "[": "]", "{": "}", "|": "|", "lbar": "rbar", "lfloor": "rfloor",
+    "lceil": "rceil", "cases": "end cases",
+}  # fmt: skip
+# These close wherever they stand; a plain bar may open too.
+CLOSES = frozenset(CLOSING.values()) - {"|"}
+SHOWN = {
+    "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "frac": r"\frac", "lbar": r"\left|",
+    "rbar": r"\right|", "cases": r"\begin{cases}", "end cases": r"\end{cases}", "row": r"\\",
+}  # fmt: skip
+COMPARISONS = frozenset({"<", ">", "<=", ">=", "==", "!="})
+_WHERE = "a comparison stands only in where(x > 0, a, b) or piecewise"
 
 
 class TokenReader:
@@ -21,6 +42,8 @@ class TokenReader:
 
     notes: how the text was read where that could be doubted.
     groups: the kinds of the brackets that are open, innermost last.
+    chains: may comparisons be chained here? comparing: how many brackets were open when
+    the comparison began whose right side is being read.
     """
 
     def __init__(self, text: str, tokens: list[Token], notes: dict[str, None]) -> None:
@@ -31,6 +54,8 @@ class TokenReader:
         self.level = 0
         self.n_nodes = 0
         self.groups: list[str] = []
+        self.chains = False
+        self.comparing = -1
 
     # Tokens
 
@@ -55,11 +80,20 @@ class TokenReader:
             if self.groups:
                 self.fail(f"{SHOWN.get(self.groups[-1], self.groups[-1])} is never closed", token)
             self.fail("the formula ends early", token)
+        if kind in {"==", "!="}:
+            self.fail(_WHERE, token, "write y = ... to name an output")
         if kind in COMPARISONS:
-            self.fail("a comparison stands only in where(x > 0, a, b) or piecewise", token)
-        if kind == "=":
+            self.fail(_WHERE, token)
+        if kind in {"=", ":="}:
             hint = "write y = ... to name an output"
             self.fail("= stands only after the name of an output", token, hint)
+        if kind in {"and", "or", "not", "truth", "falsehood", "logic"}:
+            hint = "write where(x > 0 and y > 0, a, b)"
+            if shown == "~":
+                hint = "write - for a minus sign"
+            self.fail(f"{shown} stands only in a condition", token, hint)
+        if kind in {"if", "else", "otherwise"}:
+            self.fail(f"{shown} cannot stand here", token, "write where(x > 0, a, b)")
         if kind == ",":
             near = self.tokens[self.at - 1].kind, self.tokens[self.at + 1].kind
             comma = near == ("number", "number")
@@ -68,7 +102,18 @@ class TokenReader:
         if kind in CLOSING.values():
             opened = f", but {self.groups[-1]} is open" if self.groups else ""
             self.fail(f"{shown} closes nothing{opened}", token)
-        self.fail(f"{shown} cannot stand here", token)
+        self.fail(f"{shown} cannot stand here", token, self.hint(token))
+
+    def hint(self, token: Token) -> str:
+        """What is expected where a token cannot stand."""
+        before = self.tokens[self.at - 1] if self.at else None
+        operators = {"+", "-", "*", "/", "^"}
+        if token.kind in operators:
+            if before is not None and before.kind in operators:
+                signs = self.text[before.start : token.end]
+                return f"{signs} has one sign too many: a number, name or bracket is expected"
+            return "a number, name or bracket is expected before it"
+        return ""
 
     # Nodes
 
@@ -78,7 +123,26 @@ class TokenReader:
             refuse(f"more than {MAX_NODES} operations", self.text, node.start, node.end)
         if node.depth > MAX_DEPTH:
             self.too_deep(node.start, node.end)
+        if not isinstance(node, Number):
+            self.check_operands(node)
         return node
+
+    def check_operands(self, node: Node) -> None:
+        """Conditions are joined by logic, and everything else takes values."""
+        if isinstance(node, Logic):
+            for item in node.items:
+                if not isinstance(item, Condition):
+                    message = f"{node.operator} joins conditions, and this is none"
+                    refuse(message, self.text, item.start, item.end, "write x > 0 and y > 0")
+        elif not (isinstance(node, Call) and node.name in {"where", "piecewise"}):
+            for item in children(node):
+                self.check_value(item)
+
+    def check_value(self, node: Node) -> None:
+        if isinstance(node, Condition):
+            equal = isinstance(node, Compare) and node.operator == "=="
+            hint = "write y = ... to name an output" if equal and not self.groups else ""
+            refuse(_WHERE, self.text, node.start, node.end, hint)
 
     def too_deep(self, start: int, end: int) -> NoReturn:
         refuse(f"nested more than {MAX_DEPTH} deep", self.text, start, end)
@@ -112,6 +176,36 @@ class TokenReader:
             self.fail(f"{text} is beyond 1e300", token)
         value = Fraction(mantissa) * Fraction(10) ** int(exponent or 0)
         return self.made(Number(value, text, start=token.start, end=token.end))
+
+    def rational(self, value: str, start: int, end: int) -> Node:
+        """The quotient that a text like 5/2 says."""
+        parts = [
+            self.made(Number(Fraction(part), part, start=start, end=end))
+            for part in value.split("/")
+        ]
+        return self.made(Product(tuple(parts), (False, True), start=start, end=end, depth=2))
+
+    def degrees(self, node: Node, token: Token) -> Node:
+        """30° is 30*pi/180."""
+        span = {"start": token.start, "end": token.end}
+        half_turn = self.made(Number(Fraction(180), "180", **span))
+        factors = (node, self.made(Constant("pi", **span)), half_turn)
+        self.note("a degree is read as pi/180")
+        flags = (False, False, True)
+        span["start"] = node.start
+        return self.made(Product(factors, flags, depth=1 + node.depth, **span))
+
+    def compared(self, operator: str, left: Node, right: Node) -> Node:
+        self.check_value(left)
+        self.check_value(right)
+        depth = 1 + max(left.depth, right.depth)
+        span = {"start": left.start, "end": right.end}
+        return self.made(Compare(operator, left, right, depth=depth, **span))
+
+    def logic(self, operator: str, items: list[Node], start: int) -> Node:
+        depth = 1 + max(item.depth for item in items)
+        span = {"start": start, "end": items[-1].end}
+        return self.made(Logic(operator, tuple(items), depth=depth, **span))
 
     def note(self, text: str) -> None:
         self.notes.setdefault(text)

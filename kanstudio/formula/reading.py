@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,12 +10,14 @@ import sympy as sp
 
 from kanstudio.errors import FormulaError
 from kanstudio.formula.ast import Node, Number, children
+from kanstudio.formula.foreign import BRACKETS
 from kanstudio.formula.latex import latex_of_node
 from kanstudio.formula.limits import MAX_OUTPUTS, MAX_VARIABLES, refuse, show
 from kanstudio.formula.parser import Parser
+from kanstudio.formula.scanner import ENDING, OPENING
 from kanstudio.formula.symbols import CALLABLE, SOFT
 from kanstudio.formula.to_sympy import build, is_long
-from kanstudio.formula.tokens import Token, split_statements, tokenize
+from kanstudio.formula.tokens import Token, is_latex, split_statements, tokenize
 from kanstudio.formula.words import Words, is_name
 
 
@@ -60,7 +63,9 @@ def parse(text: str, variables: Sequence[str] | None = None) -> Formula:
     if variables is not None:
         variables = tuple(_spelled(name) for name in variables)
         _check_names(variables)
-    statements = [_statement(text, run) for run in split_statements(tokenize(text))]
+    notes: dict[str, None] = {}
+    runs = _joined_lines(text, split_statements(tokenize(text)), notes)
+    statements = [_statement(text, run) for run in runs]
     if not statements:
         refuse("there is no formula", text, 0, len(text), "write one, such as sin(x)")
     if len(statements) > MAX_OUTPUTS:
@@ -69,7 +74,8 @@ def parse(text: str, variables: Sequence[str] | None = None) -> Formula:
     _check_labels(text, statements, variables)
     header = dict.fromkeys(token.text for item in statements for token in item.arguments)
     labels = [item.name.text for item in statements if item.name]
-    words = Words(text, variables, header, labels)
+    words = Words(text, variables, header, labels, bare=_bare_words(runs), latex=is_latex(text))
+    words.notes.update(notes)
     outputs = tuple(_output(text, item, words) for item in statements)
     found = variables if variables is not None else tuple(words.used)
     if len(found) > MAX_VARIABLES:
@@ -79,7 +85,10 @@ def parse(text: str, variables: Sequence[str] | None = None) -> Formula:
 
 def _output(text: str, statement: _Statement, words: Words) -> Output:
     tokens = words.resolve(statement.body)
-    node = Parser(text, tokens, words.notes).parse()
+    try:
+        node = Parser(text, tokens, words.notes).parse()
+    except RecursionError:
+        refuse("nested too deeply", text, tokens[0].start, tokens[-1].end)
     _note_rounding(node, words)
     try:
         expr = build(node, text)
@@ -101,23 +110,66 @@ def _note_rounding(node: Node, words: Words) -> None:
             words.notes.setdefault(f"{item.text} is rounded to 16 digits")
 
 
-# Labels
+# Lines and labels
+
+
+def _joined_lines(text: str, runs: list[list[Token]], notes: dict[str, None]) -> list[list[Token]]:
+    """A line that starts with + goes on with the line before, one with - where that is named."""
+    joined: list[list[Token]] = []
+    for run in runs:
+        sign = run[0].kind
+        goes_on = joined and sign in {"+", "-"} and ";" not in _between(text, joined[-1], run)
+        if goes_on and (sign == "+" or (_equals(joined[-1]) >= 0 and _equals(run) < 0)):
+            joined[-1] = [*joined[-1][:-1], *run]
+            notes.setdefault(f"the line that starts with {sign} goes on with the line before it")
+            continue
+        if goes_on:
+            notes.setdefault("the line that starts with - is a formula of its own")
+        joined.append(run)
+    return joined
+
+
+def _between(text: str, before: list[Token], after: list[Token]) -> str:
+    return text[before[-1].start : after[0].start]
+
+
+def _equals(run: list[Token]) -> int:
+    """Where the = of a label stands among the tokens, outside all brackets; -1 for none."""
+    depth = 0
+    for number, token in enumerate(run):
+        if token.kind in {"=", ":="} and depth == 0:
+            return number
+        depth += (token.kind in OPENING) - (token.kind in ENDING)
+    return -1
+
+
+def _bare_words(runs: list[list[Token]]) -> set[str]:
+    """The words that stand somewhere without a bracket behind them."""
+    return {
+        token.text
+        for run in runs
+        for token, following in itertools.pairwise(run)
+        if token.kind == "word" and following.kind not in BRACKETS
+    }
 
 
 def _statement(text: str, run: list[Token]) -> _Statement:
     """Split `y =` or `f(x, y) =` from the tokens of one formula."""
-    at = next((number for number, token in enumerate(run) if token.kind == "="), None)
-    if at is None:
+    at = _equals(run)
+    if at < 0:
         return _Statement(None, (), run)
     label, equals = run[:at], run[at]
     shape = "".join(token.kind[0] for token in label)
     names = [token for token in label if token.kind == "word"]
-    arguments = shape[1:]
+    arguments = shape[1:].replace("[", "(").replace("]", ")")
     listed = ",".join("w" * (len(names) - 1))
     if not names or shape[0] != "w" or arguments not in {"", f"({listed})"} or arguments == "()":
         hint = "write y = ... or f(x, y) = ..."
         message = "= stands only after the name of an output"
         refuse(message, text, equals.start, equals.end, hint)
+    if equals.kind == ":=" and not arguments:
+        hint = f"write {show(names[0].text)} = ..."
+        refuse(":= is not part of a formula", text, equals.start, equals.end, hint)
     return _Statement(names[0], tuple(names[1:]), run[at + 1 :])
 
 

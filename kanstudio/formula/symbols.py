@@ -6,16 +6,24 @@ import unicodedata
 
 from kanstudio import functions
 
-SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+", strict=True))
-SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
+SUPERSCRIPTS = dict(
+    zip(
+        "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ",
+        "0123456789-+()abcdefghijklmnoprstuvwxyz",
+        strict=True,
+    )
+)
+SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789aehijklmnoprstuvx", strict=True))
 
 # Characters that are another way to write a token.
 CHARACTERS = {
-    "·": "*", "×": "*", "⋅": "*", "∗": "*", "•": "*",
+    "·": "*", "×": "*", "⋅": "*", "∗": "*", "•": "*", "∙": "*", "⨯": "*", "⋆": "*",
     "÷": "/", "∕": "/", "⁄": "/",
-    "−": "-", "–": "-", "﹣": "-",
-    "≤": "<=", "≥": ">=", "⩽": "<=", "⩾": ">=",
-    "√": "radical", "∛": "cube radical",
+    "−": "-", "–": "-", "—": "-", "﹣": "-", "‐": "-", "‑": "-", "‒": "-",
+    "≤": "<=", "≥": ">=", "⩽": "<=", "⩾": ">=", "≦": "<=", "≧": ">=", "≠": "!=",
+    "∧": "and", "⋀": "and", "∨": "or", "⋁": "or", "¬": "not", "°": "degree",
+    "√": "radical", "∛": "cube radical", "∜": "fourth radical", "ˆ": "^",
+    "⟨": "(", "⟩": ")", "❨": "(", "❩": ")", "∣": "|",
     "⌊": "lfloor", "⌋": "rfloor", "⌈": "lceil", "⌉": "rceil",
 }  # fmt: skip
 
@@ -23,22 +31,28 @@ CHARACTERS = {
 COMMANDS = {
     "cdot": "*", "times": "*", "ast": "*", "div": "/",
     "le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">=",
-    "lt": "<", "gt": ">",
-    "frac": "frac", "dfrac": "frac", "tfrac": "frac", "sqrt": "root",
+    "lt": "<", "gt": ">", "ne": "!=", "neq": "!=",
+    "land": "and", "wedge": "and", "lor": "or", "vee": "or", "neg": "not", "lnot": "not",
+    "frac": "frac", "dfrac": "frac", "tfrac": "frac", "cfrac": "frac", "nicefrac": "frac",
+    "sfrac": "frac", "over": "over", "sqrt": "root", "bmod": "mod", "star": "*",
+    "binom": "binomial", "dbinom": "binomial", "tbinom": "binomial", "degree": "degree",
     "lfloor": "lfloor", "rfloor": "rfloor", "lceil": "lceil", "rceil": "rceil",
-    "vert": "|", "lvert": "|", "rvert": "|", "mid": "|",
+    "vert": "|", "lvert": "lbar", "rvert": "rbar", "mid": "|", "lbrace": "{", "rbrace": "}",
     "lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")",
 }  # fmt: skip
 # LaTeX commands that only place or size things.
 BLANK_COMMANDS = frozenset({
     "left", "right", "middle", "big", "Big", "bigg", "Bigg", "bigl", "bigr", "Bigl", "Bigr",
-    "quad", "qquad", "displaystyle", "textstyle", "thinspace", "medspace", "thickspace",
-    "limits",
+    "quad", "qquad", "displaystyle", "textstyle", "scriptstyle", "thinspace", "medspace",
+    "thickspace", "negthinspace", "limits", "nolimits", "nonumber", "notag", "mathop", "rm",
+    "it", "bf", "sf", "mathopen", "mathclose", "enspace", "space",
 })  # fmt: skip
-BLANK_ESCAPES = frozenset(",;:! ")
+BLANK_ESCAPES = frozenset(",;:! ()[]>/\n")
 # LaTeX commands whose argument is a plain name.
 NAME_COMMANDS = frozenset({
     "operatorname", "text", "mathrm", "mathit", "mathbf", "mathsf", "textrm", "mbox",
+    "textit", "textbf", "boldsymbol", "bm", "mathcal", "mathbb", "mathscr", "mathfrak", "mathtt",
+    "textnormal", "hbox", "mathnormal",
 })  # fmt: skip
 
 GREEK = frozenset({
@@ -107,11 +121,18 @@ OTHERS = {
     "atan2": ("atan2", 2, 2), "arctan2": ("atan2", 2, 2), "hypot": ("hypot", 2, 2),
     "max": ("max", 1, 16), "Max": ("max", 1, 16), "min": ("min", 1, 16), "Min": ("min", 1, 16),
     "where": ("where", 3, 3), "piecewise": ("piecewise", 3, 15),
+    "expm1": ("expm1", 1, 1), "log1p": ("log1p", 1, 1), "exp2": ("exp2", 1, 1),
+    "square": ("square", 1, 1), "cube": ("cube", 1, 1), "reciprocal": ("reciprocal", 1, 1),
+    "radians": ("radians", 1, 1), "degrees": ("degrees", 1, 1), "clip": ("clip", 3, 3),
+    "binomial": ("binomial", 2, 2),
     "besselj": ("besselj", 2, 2), "bessely": ("bessely", 2, 2), "besseli": ("besseli", 2, 2),
 }  # fmt: skip
 CALLABLE = frozenset(UNIVARIATE) | frozenset(OTHERS)
 # Functions only where a bracket follows: these are everyday names of variables too.
-SOFT = frozenset({"gamma", "Gamma", "j0", "j1", "y0", "y1", "i0", "i1"})
+SOFT = frozenset(
+    {"gamma", "Gamma", "j0", "j1", "y0", "y1", "i0", "i1", "square", "cube", "reciprocal"}
+    | {"radians", "degrees", "clip", "binomial", "root", "pow", "exp2"}
+)
 CONSTANTS = frozenset({"pi", "e"})
 INVERSES = {name: f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")} | {
     f"arc{name}": name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")

@@ -20,15 +20,17 @@ from kanstudio.formula.ast import (
     Call,
     Compare,
     Constant,
+    Logic,
     Negative,
     Node,
     Number,
     Power,
     Product,
     Sum,
+    Truth,
     Variable,
-    children,
 )
+from kanstudio.formula.coverage import compare
 from kanstudio.formula.limits import (
     MAX_EXACT_NODES,
     MAX_EXPONENT,
@@ -47,7 +49,10 @@ _RELATIONS = {
     "<=": sp.LessThan,
     ">": sp.StrictGreaterThan,
     ">=": sp.GreaterThan,
+    "==": sp.Equality,
+    "!=": sp.Unequality,
 }
+_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +234,8 @@ class _Builder:
         if node.name in {"sqrt", "pow", "root"}:
             return self.root_or_power(node, items)
         exprs = [item.expr for item in items]
-        if node.name == "mod":
-            return self.doubled(node, self.mod(node, exprs), size + items[1].size)
+        if node.name in _DOUBLING:
+            return self.doubled(node, self.apply(node, exprs), 2 * size)
         with self.bounded(node):
             return Built(self.apply(node, exprs), None, size)
 
@@ -273,7 +278,9 @@ class _Builder:
         if node.name == "pow":
             return self.power(node, items[0], items[1])
         degree = items[1].value if node.name == "root" else 2.0
-        if degree is None or degree == 0 or not degree.is_integer() or items[0].value is not None:
+        if degree is None:
+            return self.power(node, items[0], self.power(node, items[1], _MINUS_ONE))
+        if degree == 0 or not degree.is_integer() or items[0].value is not None:
             self.refuse("a root has a whole number as its degree", node)
         if degree % 2 == 0 or degree == 1:
             exponent = sp.Rational(1, int(degree))
@@ -303,6 +310,8 @@ class _Builder:
             return head(*exprs, evaluate=False) if len(set(exprs)) > 1 else first
         if name == "log":
             return self.logarithm(node, exprs)
+        if name == "mod":
+            return self.mod(node, exprs)
         if name.startswith("bessel"):
             order = float(first) if first.is_Number else None
             name, first = self.bessel_name(node, order), exprs[1]
@@ -318,27 +327,50 @@ class _Builder:
         x, modulus = exprs
         if modulus == 0:
             self.refuse("division by zero", node.arguments[1])
-        turns = algebra.multiply([x, algebra.power(modulus, algebra.MINUS_ONE)])
-        return algebra.multiply([modulus, algebra.apply("frac", turns)])
+        return sp.Mod(x, modulus, evaluate=False)
 
     def piecewise(self, node: Call) -> Built:
-        pieces: list[tuple[sp.Expr, object]] = []
+        pieces: list[tuple[sp.Expr, sp.Basic]] = []
         size = 1
-        for condition, item in zip(node.arguments[:-1:2], node.arguments[1::2], strict=True):
-            assert isinstance(condition, Compare)
-            left, right, then = (self.build(part) for part in (*children(condition), item))
-            if left.expr.has(sp.Piecewise) or right.expr.has(sp.Piecewise):
-                # sympy would rewrite it to nested conditions, which grow exponentially.
-                self.refuse("a condition that depends on another condition", condition)
-            size += left.size + right.size + then.size
-            if left.value is None or right.value is None:
-                relation = _RELATIONS[condition.operator]
-                pieces.append((then.expr, relation(left.expr, right.expr, evaluate=False)))
-            elif _holds(condition.operator, left.value, right.value):
+        for item, value in zip(node.arguments[:-1:2], node.arguments[1::2], strict=True):
+            condition, count = self.condition(item, holds=True)
+            if condition is sp.false:
+                continue
+            then = self.build(value)
+            if condition is sp.true:
                 return self.with_default(pieces, then, size)
+            size += count + then.size
+            pieces.append((then.expr, condition))
         return self.with_default(pieces, self.build(node.arguments[-1]), size)
 
-    def with_default(self, pieces: list[tuple[sp.Expr, object]], last: Built, size: int) -> Built:
+    def condition(self, node: Node, holds: bool) -> tuple[sp.Basic, int]:
+        """The condition, or its opposite, and the number of nodes; true or false if constant."""
+        match node:
+            case Truth():
+                return (sp.true if node.value == holds else sp.false), 1
+            case Compare():
+                operator = node.operator if holds else _NEGATED[node.operator]
+                return self.comparison(node, operator)
+            case Logic(operator="not"):
+                return self.condition(node.items[0], not holds)
+            case Logic():
+                parts = [self.condition(item, holds) for item in node.items]
+                head = sp.And if (node.operator == "and") == holds else sp.Or
+                size = 1 + sum(count for _, count in parts)
+                return _joined(head, [part for part, _ in parts]), size
+        raise AssertionError(node)
+
+    def comparison(self, node: Compare, operator: str) -> tuple[sp.Basic, int]:
+        left, right = self.build(node.left), self.build(node.right)
+        if left.expr.has(sp.Piecewise) or right.expr.has(sp.Piecewise):
+            # sympy would rewrite it to nested conditions, which grow exponentially.
+            self.refuse("a condition that depends on another condition", node)
+        size = left.size + right.size
+        if left.value is not None and right.value is not None:
+            return (sp.true if compare(operator, left.value, right.value) else sp.false), size
+        return _RELATIONS[operator](left.expr, right.expr, evaluate=False), size
+
+    def with_default(self, pieces: list[tuple[sp.Expr, sp.Basic]], last: Built, size: int) -> Built:
         if not pieces:
             return last
         expr = sp.Piecewise(*pieces, (last.expr, sp.true), evaluate=False)
@@ -371,6 +403,19 @@ def _hypot(x: sp.Expr, y: sp.Expr) -> sp.Expr:
     return algebra.power(algebra.add(squares), algebra.HALF)
 
 
+def _clip(x: sp.Expr, low: sp.Expr, high: sp.Expr) -> sp.Expr:
+    return sp.Min(sp.Max(x, low, evaluate=False), high, evaluate=False)
+
+
+def _binomial(n: sp.Expr, k: sp.Expr) -> sp.Expr:
+    """n! / (k! (n - k)!) for real n and k."""
+    apart = algebra.add([n, algebra.multiply([algebra.MINUS_ONE, k])])
+    below = [algebra.power(_factorial(part), algebra.MINUS_ONE) for part in (k, apart)]
+    return algebra.multiply([_factorial(n), *below])
+
+
+# Functions that hold an argument twice once they are written out.
+_DOUBLING = frozenset({"binomial"})
 # Functions that are written with those of the table.
 _COMPOSED: dict[str, Callable[..., sp.Expr]] = {
     "log2": lambda x: _log_to(x, sp.Integer(2)),
@@ -380,6 +425,18 @@ _COMPOSED: dict[str, Callable[..., sp.Expr]] = {
     "coth": lambda x: _one_over("tanh", x),
     "factorial": _factorial,
     "hypot": _hypot,
+    "expm1": lambda x: algebra.add([algebra.apply("exp", x), algebra.MINUS_ONE]),
+    "log1p": lambda x: algebra.apply("log", algebra.add([x, algebra.ONE])),
+    "exp2": lambda x: algebra.power(sp.Integer(2), x),
+    "square": lambda x: algebra.power(x, sp.Integer(2)),
+    "cube": lambda x: algebra.power(x, sp.Integer(3)),
+    "reciprocal": lambda x: algebra.power(x, algebra.MINUS_ONE),
+    "radians": lambda x: algebra.multiply([x, sp.pi, sp.Rational(1, 180)]),
+    "degrees": lambda x: algebra.multiply(
+        [x, algebra.power(sp.pi, algebra.MINUS_ONE), sp.Integer(180)]
+    ),
+    "clip": _clip,
+    "binomial": _binomial,
     "atan2": lambda y, x: sp.atan2(y, x, evaluate=False),
 }
 
@@ -402,10 +459,15 @@ def _odd_root(exponent: sp.Expr) -> bool:
     return bool(exponent.is_Rational and exponent.q % 2 == 1)
 
 
-def _holds(operator: str, left: float, right: float) -> bool:
-    if operator in {"<", "<="}:
-        return left < right or (operator == "<=" and left == right)
-    return left > right or (operator == ">=" and left == right)
+def _joined(head: type[sp.Basic], parts: list[sp.Basic]) -> sp.Basic:
+    """And or Or of conditions, constants worked out, nothing else simplified."""
+    deciding, idle = (sp.false, sp.true) if head is sp.And else (sp.true, sp.false)
+    if deciding in parts:
+        return deciding
+    left = list(dict.fromkeys(part for part in parts if part is not idle))
+    if len(left) < 2:
+        return left[0] if left else idle
+    return head(*left, evaluate=False)
 
 
 def _representable(number: sp.Expr) -> bool:

@@ -6,14 +6,18 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from kanstudio.formula.foreign import BRACKETS, condition_word, foreign_function
 from kanstudio.formula.limits import MAX_NAME, refuse, show
+from kanstudio.formula.spelling import ACCENTS
 from kanstudio.formula.symbols import CALLABLE, CONSTANTS, GREEK, SOFT
 from kanstudio.formula.tokens import Token
 from kanstudio.functions import suggest
 
 _LOG_BASE = re.compile(r"log_(\d+|[A-Za-z])([A-Za-z]\w*)?", re.ASCII)
 _DECLARABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
-_BRACKETS = frozenset("([{")
+_GREEK_AND_DIGITS = re.compile(r"([A-Za-z]+)(\d+)", re.ASCII)
+_NUMBERED = re.compile(r"[A-Za-z]+_\d+|[A-Za-z]+", re.ASCII)
+_LONGEST_DOUBTFUL = 3
 
 
 def is_name(name: str) -> bool:
@@ -27,6 +31,8 @@ class Words:
     declared: the variables there are; None where every unknown name is a new variable.
     header: names that `f(x, y) =` declares; known even when declared is None.
     outputs: names of outputs, which are no variables.
+    bare: words that stand somewhere in the text without a bracket behind them.
+    latex: the text is LaTeX, where mc is m*c.
     """
 
     def __init__(
@@ -35,11 +41,16 @@ class Words:
         declared: Iterable[str] | None,
         header: Iterable[str],
         outputs: Iterable[str],
+        *,
+        bare: Iterable[str] = (),
+        latex: bool = False,
     ) -> None:
         self.text = text
         self.free = declared is None
         self.known = dict.fromkeys([*(declared or ()), *header])
         self.outputs = frozenset(outputs)
+        self.bare = frozenset(bare)
+        self.latex = latex
         self.used: dict[str, None] = dict.fromkeys(self.known)
         self.notes: dict[str, None] = {}
 
@@ -65,17 +76,76 @@ class Words:
         if word in CONSTANTS:
             return [replace(token, kind="constant")]
         greek = token.symbol and word != "Gamma"
-        if word in CALLABLE and not greek and (word not in SOFT or following in _BRACKETS):
+        if word in CALLABLE and not greek and (word not in SOFT or following in BRACKETS):
             return [replace(token, kind="function")]
         if word in self.outputs:
             hint = "an output cannot be used in a formula: write its formula out"
             refuse(f"{word} is an output", self.text, token.start, token.end, hint)
+        if found := self._foreign(token, following):
+            return found
         pieces = [] if token.symbol else self._split(token, following)
+        if self.free and not pieces and following == "^" and len(word) == 2 and word[1] == "e":
+            pieces = [word[0], "e"]  # xe^x
+        if self.free and not pieces:
+            pieces = self._product(token)
         if pieces:
             return self._pieces(token, pieces)
+        if apart := self._digits_apart(token, following):
+            return apart
         if self.free and self._may_be_new(token, following):
+            self._note_new(token, following)
             return [self._variable(token, word)]
         return self._unknown(token, following)
+
+    def _product(self, token: Token) -> list[str]:
+        """m_1m_2 as its parts; in LaTeX, where an upright name has \\mathrm, mc too."""
+        numbered = _NUMBERED.findall(token.text)
+        if len(numbered) > 1 and "".join(numbered) == token.text and "_" in numbered[0]:
+            return numbered
+        letters, _, subscript = token.text.partition("_")
+        short = 1 < len(letters) <= _LONGEST_DOUBTFUL and letters.isalpha()
+        plain = not token.symbol and not token.upright and letters.lower() not in GREEK
+        if not (self.latex and short and plain):
+            return []
+        return [*letters[:-1], f"{letters[-1]}_{subscript}" if subscript else letters[-1]]
+
+    def _foreign(self, token: Token, following: str) -> list[Token]:
+        """A condition's word, or a function or constant spelled as elsewhere; [] if none."""
+        if found := condition_word(token, following):
+            return [found]
+        if token.text in {"Pi", "PI"} and not token.symbol:
+            self.notes.setdefault(f"{token.text} is read as pi")
+            return [replace(token, kind="constant", text="pi")]
+        own, note = foreign_function(token, following, self.free, self.bare)
+        if not own:
+            return []
+        self.notes.setdefault(note)
+        return [replace(token, kind="function", text=own)]
+
+    def _digits_apart(self, token: Token, following: str) -> list[Token]:
+        """alpha2 where only alpha is known: a name and a number, which the parser refuses."""
+        match = _GREEK_AND_DIGITS.fullmatch(token.text) if token.symbol else None
+        if match is None or not (match[1] in self.known or match[1] in CONSTANTS):
+            return []
+        cut = token.end - len(match[2])
+        name = replace(token, text=match[1], end=cut)
+        return [
+            *self._word(name, following),
+            replace(token, kind="number", text=match[2], start=cut),
+        ]
+
+    def _note_new(self, token: Token, following: str) -> None:
+        """mc may be meant as m*c, which nobody can tell where nothing is declared."""
+        word = token.text
+        short = 1 < len(word) <= _LONGEST_DOUBTFUL and word.isalpha() and word.lower() not in GREEK
+        if token.symbol:
+            if _GREEK_AND_DIGITS.fullmatch(word):
+                self.notes.setdefault(f"{word} is read as one name")
+        elif word == "i":
+            self.notes.setdefault("i is read as a variable: there are no complex numbers")
+        elif short:
+            apart = "*".join(word)
+            self.notes.setdefault(f"{word} is read as one name; write {apart} if that is meant")
 
     def _declared(self, word: str) -> str:
         """The declared name that a word means: itself, or x_2 for x2 and the other way."""
@@ -110,7 +180,8 @@ class Words:
     def _may_be_new(self, token: Token, following: str) -> bool:
         """May this word be a variable that nobody declared?"""
         word = token.text
-        if word.count("_") > 1:
+        accented = token.symbol and word.split("_")[1] in ACCENTS.values() if "_" in word else False
+        if word.count("_") > 1 and not accented:
             hint = "write one subscript, such as a_b"
             refuse("a name with two subscripts", self.text, token.start, token.end, hint)
         # foo(x) means a function; x(y+1), omega_0(t) and theta(t) mean products.
@@ -119,7 +190,7 @@ class Words:
 
     def _unknown(self, token: Token, following: str) -> list[Token]:
         word, start, end = token.text, token.start, token.end
-        kind = "function" if following in _BRACKETS and len(word) > 1 else "name"
+        kind = "function" if following in BRACKETS and len(word) > 1 else "name"
         near = suggest(word, [*CALLABLE] if kind == "function" else [*self.known, *CALLABLE])
         hint = f"did you mean {near}?" if near else ""
         if not near and kind == "name":
@@ -184,7 +255,7 @@ class Words:
 
     def _plausible(self, pieces: list[str], following: str) -> bool:
         called = [piece for piece in pieces if piece in CALLABLE]
-        if following in _BRACKETS and called and pieces[-1] not in CALLABLE:
+        if following in BRACKETS and called and pieces[-1] not in CALLABLE:
             return False  # sine(x) is a misspelt function, not sin(e)*(x).
         if not self.free:
             return True
@@ -192,7 +263,7 @@ class Words:
             return all(piece in self.known or piece in CONSTANTS for piece in pieces) and any(
                 piece in self.known for piece in pieces
             )
-        if pieces[-1] in CALLABLE and (following not in _BRACKETS or len(pieces) > 2):
+        if pieces[-1] in CALLABLE and (following not in BRACKETS or len(pieces) > 2):
             return False
         return pieces[-1] != "e"
 
