@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from expressions import error_at
 
-from kanstudio.compiler import public
+from kanstudio.compiler import STRATEGIES, public
 
 N_SAMPLES = 50
 DIGITS = 30
@@ -86,11 +86,12 @@ def _value(code: Any, known: dict[str, Any]) -> float:
 
 
 @FORMULAS
-def test_network_equals_an_independent_evaluation(entry):
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_network_equals_an_independent_evaluation(entry, strategy):
     samples, values = references()[entry.name]
     real = np.isfinite(values).all(axis=1)
     assert real.sum() >= 20, "too few samples have a value"
-    network = public.network_of(entry.text, entry.inputs)
+    network = public.network_of(entry.text, entry.inputs, strategy=strategy)
     assert error_at(network, values[real], samples[real]) <= 1e-9
 
 

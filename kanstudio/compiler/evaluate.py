@@ -29,6 +29,7 @@ NUMBER_SYMBOLS: Mapping[Any, float] = {
     sympy.S.GoldenRatio: (1 + math.sqrt(5)) / 2,
     sympy.S.Catalan: 0.915965594177219015,
 }
+_DIGITS = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,10 @@ def function_name(node: sympy.Basic) -> str:
 
 
 def number(node: sympy.Basic) -> float:
-    """The float64 value of an atomic constant; CompileError if it is not real and finite."""
+    """The float64 value of a constant; CompileError if it is not real and finite.
+
+    What is no plain number, such as zeta(3), sympy evaluates.
+    """
     value: float
     try:
         if isinstance(node, sympy.Rational):
@@ -86,7 +90,10 @@ def number(node: sympy.Basic) -> float:
         elif node in NUMBER_SYMBOLS:
             value = NUMBER_SYMBOLS[node]
         else:
-            raise CompileError(f"the constant {node} is not a real number")
+            exact = node.evalf(_DIGITS)
+            if not isinstance(exact, sympy.Float):
+                raise CompileError(f"the constant {node} is not a real number")
+            value = float(exact)
     except OverflowError:
         value = math.inf
     if not math.isfinite(value):
@@ -196,6 +203,8 @@ def _slot(
         if value is not None:
             return value
     operation = operations.get(type(node))
+    if operation is None and not node.free_symbols:
+        return number(node)
     if operation is None:
         name = function_name(node)
         raise CompileError(f"the function {name} is not known here", name)

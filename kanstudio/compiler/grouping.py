@@ -96,7 +96,8 @@ def _split(dag: Dag, group: Group) -> Dag:
     vertex = dag.vertices[at]
     made, rest = _parted(vertex, group)
     known = next((i for i, other in enumerate(dag.vertices[:at]) if other == made), None)
-    if known is not None:
+    # Two functions of one source in a port would be one edge: then made is made again.
+    if known is not None and dag.n_inputs + known not in _sources(rest, group):
         joined = _with_source(rest, group, dag.n_inputs + known)
         return replace(dag, vertices=(*dag.vertices[:at], joined, *dag.vertices[at + 1 :]))
 
@@ -123,6 +124,11 @@ def _parted(vertex: Vertex, group: Group) -> tuple[Vertex, Vertex]:
     ports = list(vertex.ports)
     ports[group.port] = replace(port, members=rest)
     return made, replace(vertex, ports=tuple(ports))
+
+
+def _sources(vertex: Vertex, group: Group) -> set[int]:
+    """The sources of the port that the parts were taken from."""
+    return set() if group.port is None else {m.source for m in vertex.ports[group.port].members}
 
 
 def _with_source(vertex: Vertex, group: Group, source: int) -> Vertex:

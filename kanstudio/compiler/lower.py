@@ -50,6 +50,8 @@ def _filled(layer: Layer, level: Level) -> Layer:
     names = [list(row) for row in layer.functions]
     affine = np.array(layer.affine)
     for index, subnode in enumerate(subnodes):
+        sources = [connection.source for connection in subnode.connections]
+        assert len(set(sources)) == len(sources), "one edge between two nodes"
         for connection in subnode.connections:
             names[index][connection.source] = connection.function
             affine[index, connection.source] = connection.affine

@@ -14,6 +14,10 @@ from kanstudio.compiler.operations import NUMPY_OPERATIONS
 from kanstudio.compiler.rewrites import REWRITES
 from kanstudio.errors import CompileError, KanStudioError
 
+_UNEVALUATED = (
+    sympy.Derivative, sympy.Integral, sympy.Sum, sympy.Product, sympy.Limit, sympy.Subs,
+)  # fmt: skip
+
 
 def read(expression: sympy.Basic, variables: Sequence[str]) -> Affine:
     """The normal form of an expression; CompileError for what has no exact network.
@@ -34,7 +38,7 @@ def _form(node: sympy.Basic, arguments: list[Affine], columns: Mapping[str, int]
         return Affine(1.0, Variable(columns[node.name]), 0.0)
     if node in (sympy.true, sympy.false):
         return constant(float(node is sympy.true))
-    if not node.args:
+    if not arguments:
         return constant(evaluate.number(node))
     if all(argument.core is None for argument in arguments) and not _is_logical(node):
         value = evaluate.constant(node, [argument.bias for argument in arguments])
@@ -64,10 +68,11 @@ def _operands(node: sympy.Basic) -> Sequence[sympy.Basic]:
         or isinstance(node, sympy.Pow)
         or type(node) in REWRITES
         or functions.match(node) is not None
-        or (type(node) in NUMPY_OPERATIONS and not node.free_symbols)
     )
     if not known:
-        raise _no_function(node)
+        if node.free_symbols:
+            raise _no_function(node)
+        return node.args if type(node) in NUMPY_OPERATIONS else ()
     if isinstance(node, sympy.Piecewise):
         return [part for pair in node.args for part in pair.args]
     return node.args  # type: ignore[no-any-return]
@@ -79,6 +84,8 @@ def _is_logical(node: sympy.Basic) -> bool:
 
 def _no_function(node: sympy.Basic) -> CompileError:
     name = evaluate.function_name(node)
+    if isinstance(node, _UNEVALUATED):
+        return CompileError(f"{name} is no function yet: call .doit() of the expression", name)
     return CompileError(
         f"{name} has no exact network: it is not in the function table, and it is no sum, "
         "product or power of functions that are",
@@ -96,12 +103,25 @@ def _power(base: Affine, exponent: Affine, node: sympy.Pow) -> Affine:
             return apply(functions.power_name(exact), base)
         except KanStudioError as error:
             raise CompileError(str(error), "Pow") from error
-    if base.core is None and base.bias <= 0:
+    if base.core is None and base.bias == 0:
+        return REWRITES[sympy.Eq](exponent, base)  # 0^0 is 1
+    if base.core is None and base.bias < 0 and _is_whole(node.exp):
+        sign = apply("cos", multiply([constant(math.pi), exponent]))
+        size = apply("exp", multiply([constant(math.log(-base.bias)), exponent]))
+        return multiply([sign, size])
+    if base.core is None and base.bias < 0:
         raise CompileError(
             f"{base.bias:.6g} to a power that varies has no real value: the base must be positive",
             "Pow",
         )
     return apply("exp", multiply([exponent, _logarithm(base)]))
+
+
+def _is_whole(exponent: sympy.Expr) -> bool:
+    """Is this a whole number whatever the variables are?"""
+    if isinstance(exponent, sympy.Add | sympy.Mul):
+        return all(map(_is_whole, exponent.args))
+    return isinstance(exponent, sympy.floor | sympy.ceiling | sympy.Integer)
 
 
 def _logarithm(argument: Affine) -> Affine:

@@ -12,29 +12,15 @@ from collections.abc import Callable, Mapping
 
 import sympy
 
+from kanstudio.compiler.extremes import maximum, minimum
 from kanstudio.compiler.normal import Affine, add, apply, constant, multiply
 
 ONE = constant(1.0)
-
-
-def _negative(value: Affine) -> Affine:
-    return add([(-1.0, value)])
+_MOST_FACTORS = 21
 
 
 def _difference(left: Affine, right: Affine) -> Affine:
     return add([(1.0, left), (-1.0, right)])
-
-
-def _maximum(*arguments: Affine) -> Affine:
-    """``max(a, b) = a + relu(b - a)``; each argument twice at most, whatever their number."""
-    result, *others = sorted(arguments, key=lambda argument: argument.core is None)
-    for argument in others:
-        result = add([(1.0, argument), (1.0, apply("relu", _difference(result, argument)))])
-    return result
-
-
-def _minimum(*arguments: Affine) -> Affine:
-    return _negative(_maximum(*(_negative(argument) for argument in arguments)))
 
 
 def _modulo(value: Affine, modulus: Affine) -> Affine:
@@ -100,6 +86,42 @@ def _angle(y: Affine, x: Affine) -> Affine:
     )
 
 
+def _step(argument: Affine, at_zero: Affine) -> Affine:
+    """``Heaviside(argument, at_zero)``."""
+    zero = constant(0.0)
+    if at_zero.core is None and at_zero.bias == 0.5:
+        return apply("heaviside", argument)
+    return add(
+        [(1.0, _greater(argument, zero)), (1.0, multiply([at_zero, _equal(argument, zero)]))]
+    )
+
+
+def _exclusive(*conditions: Affine) -> Affine:
+    """Exactly 1 where an odd number of conditions holds."""
+    result, *others = conditions
+    for condition in others:
+        both = multiply([result, condition])
+        result = add([(1.0, result), (1.0, condition), (-2.0, both)])
+    return result
+
+
+def _gamma(argument: Affine, shift: float = 0.0) -> Affine:
+    return apply("gamma", add([(1.0, argument), (1.0, constant(shift))]))
+
+
+def _over(numerator: Affine, *denominators: Affine) -> Affine:
+    """Where a denominator is at a pole of gamma, its reciprocal is 0, and so is 1/x of 0."""
+    return multiply([numerator, *(apply("1/x", denominator) for denominator in denominators)])
+
+
+def _binomial(n: Affine, k: Affine) -> Affine:
+    """A polynomial of n for a small whole k."""
+    if k.core is None and k.bias in range(_MOST_FACTORS):
+        factors = [add([(1.0, n), (1.0, constant(-float(i)))]) for i in range(int(k.bias))]
+        return multiply([constant(1 / math.factorial(int(k.bias))), *factors])
+    return _over(_gamma(n, 1.0), _gamma(k, 1.0), _gamma(_difference(n, k), 1.0))
+
+
 def _of_reciprocal(function: str) -> Callable[[Affine], Affine]:
     return lambda argument: apply(function, apply("1/x", argument))
 
@@ -111,8 +133,8 @@ def _reciprocal_of(function: str) -> Callable[[Affine], Affine]:
 REWRITES: Mapping[type, Callable[..., Affine]] = {
     sympy.Add: lambda *terms: add([(1.0, term) for term in terms]),
     sympy.Mul: lambda *factors: multiply(factors),
-    sympy.Max: _maximum,
-    sympy.Min: _minimum,
+    sympy.Max: maximum,
+    sympy.Min: minimum,
     sympy.Mod: _modulo,
     sympy.Piecewise: _piecewise,
     sympy.Gt: _greater,
@@ -124,6 +146,11 @@ REWRITES: Mapping[type, Callable[..., Affine]] = {
     sympy.And: _and,
     sympy.Or: _or,
     sympy.Not: _not,
+    sympy.Xor: _exclusive,
+    sympy.Implies: lambda first, second: _or(_not(first), second),
+    sympy.Equivalent: lambda *conditions: add(
+        [(1.0, _and(*conditions)), (1.0, _and(*map(_not, conditions)))]
+    ),
     sympy.ITE: lambda condition, value, other: _piecewise(value, condition, other, ONE),
     sympy.atan2: _angle,
     # Symbols without assumptions are complex to sympy, so |exp(x)| becomes exp(re(x)).
@@ -131,6 +158,18 @@ REWRITES: Mapping[type, Callable[..., Affine]] = {
     sympy.re: lambda argument: argument,
     sympy.conjugate: lambda argument: argument,
     sympy.im: lambda argument: constant(0.0),
+    sympy.arg: lambda argument: multiply([constant(math.pi), _less(argument, constant(0.0))]),
+    sympy.UnevaluatedExpr: lambda argument: argument,
+    sympy.Heaviside: _step,
+    sympy.factorial: lambda n: _gamma(n, 1.0),
+    sympy.binomial: _binomial,
+    sympy.beta: lambda x, y: _over(
+        multiply([_gamma(x), _gamma(y)]), _gamma(add([(1.0, x), (1.0, y)]))
+    ),
+    sympy.RisingFactorial: lambda x, k: _over(_gamma(add([(1.0, x), (1.0, k)])), _gamma(x)),
+    sympy.FallingFactorial: lambda x, k: _over(_gamma(x, 1.0), _gamma(_difference(x, k), 1.0)),
+    sympy.erf2: lambda x, y: _difference(apply("erf", y), apply("erf", x)),
+    sympy.erfcinv: lambda x: apply("erfinv", _difference(ONE, x)),
     sympy.sech: _reciprocal_of("cosh"),
     sympy.csch: _reciprocal_of("sinh"),
     sympy.coth: _reciprocal_of("tanh"),

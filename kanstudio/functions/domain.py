@@ -93,6 +93,7 @@ def guard(
     overflow: Callable[[float], Interval] | None = None,
     hole_width: Callable[[float], float] | None = None,
     anchor: float = DEFAULT_ANCHOR,
+    pole: bool = True,
 ) -> Guarded:
     """Make raw safe, for tensors of any floating dtype and shape.
 
@@ -106,11 +107,15 @@ def guard(
     hole_width: from the largest float to the distance from 0 that counts as the hole.
     anchor: a point strictly inside, where masked samples are evaluated. (Double where:
         masking only the result would leave 0 * inf = NaN in the gradient.)
+    pole: beyond an open end the value is 0, not that of the nearest float inside.
     """
 
     @lru_cache(maxsize=8)
     def ends(dtype: torch.dtype) -> Limits:
-        return _ends(raw, domain, dtype, steep=steep, overflow=overflow, hole_width=hole_width)
+        return _ends(
+            raw, domain, dtype,
+            steep=steep, overflow=overflow, hole_width=hole_width, pole=pole,
+        )  # fmt: skip
 
     def hole(x: Tensor, width: float) -> Tensor | None:
         if not domain.hole:
@@ -148,6 +153,7 @@ def _ends(
     steep: bool,
     overflow: Callable[[float], Interval] | None,
     hole_width: Callable[[float], float] | None,
+    pole: bool,
 ) -> Limits:
     largest = torch.finfo(dtype).max
     low = _step(domain.low, 1, dtype) if domain.low_open else domain.low
@@ -161,8 +167,8 @@ def _ends(
         high=high,
         smooth_low=_step(low, 1, dtype) if steep else low,
         smooth_high=_step(high, -1, dtype) if steep else high,
-        low_value=0.0 if domain.low_open else min(max(at_low, -largest), largest),
-        high_value=0.0 if domain.high_open else min(max(at_high, -largest), largest),
+        low_value=0.0 if domain.low_open and pole else min(max(at_low, -largest), largest),
+        high_value=0.0 if domain.high_open and pole else min(max(at_high, -largest), largest),
         hole_width=hole_width(largest) if hole_width else torch.finfo(dtype).tiny,
     )
 

@@ -48,6 +48,7 @@ def _row(
     overflow: Callable[[float], Interval] | None = None,
     hole_width: Callable[[float], float] | None = None,
     anchor: float = 0.5,
+    pole: bool = True,
 ) -> Function:
     latex = latex or rf"\operatorname{{{name}}}"
     if "{x}" not in latex and "{(x)}" not in latex:
@@ -55,7 +56,13 @@ def _row(
     if domain == ALL and overflow is None:
         return Function(name, sympy, raw, latex, domain, complexity, aliases)
     function, inside, limits = guard(
-        raw, domain, steep=steep, overflow=overflow, hole_width=hole_width, anchor=anchor
+        raw,
+        domain,
+        steep=steep,
+        overflow=overflow,
+        hole_width=hole_width,
+        anchor=anchor,
+        pole=pole,
     )
     return Function(name, sympy, function, latex, domain, complexity, aliases, None, inside, limits)
 
@@ -78,7 +85,17 @@ def _elementary() -> list[Function]:
     near = _root_of_largest
     return [
         _row("exp", sp.exp, torch.exp, r"e^{{x}}", complexity=2, overflow=_log_of_largest),
-        _row("log", sp.log, torch.log, r"\log", domain=POSITIVE, complexity=2, aliases=("ln",)),
+        # No pole: x^y is exp(y*log(x)), and with log(0) = -708 it is 0 at 0.
+        _row(
+            "log",
+            sp.log,
+            torch.log,
+            r"\log",
+            domain=POSITIVE,
+            complexity=2,
+            aliases=("ln",),
+            pole=False,
+        ),
         _row("abs", sp.Abs, torch.abs, r"\left|{x}\right|", aliases=("Abs",)),
         _row("sin", sp.sin, torch.sin, r"\sin", complexity=2),
         _row("cos", sp.cos, torch.cos, r"\cos", complexity=2),
