@@ -149,7 +149,32 @@ def test_a_killed_worker_loses_only_the_last_steps(runner, network, data):
         # No step is missing and none comes twice.
         assert watch.steps == list(range(1, len(watch.steps) + 1))
         assert not watch.handle.ended
+        watch.handle.pause()
+        watch.until(lambda watch=watch: watch.handle.state == "paused")
+        # The optimiser went on as well: these are the numbers of a run without a break.
+        here = train(network, data, LONG)
+        for _ in watch.steps:
+            here.step()
+        assert watch.network.same_values(here.network())
         watch.handle.close()
+
+
+def test_a_run_goes_on_from_the_checkpoint_of_another(runner, network, data):
+    first = Watch(runner.start(network, data, TrainingSettings(steps=60), paused=True))
+    for count in range(1, 4):
+        first.handle.step()
+        first.until(lambda count=count: len(first.steps) >= count)
+    first.until(lambda: first.handle.checkpoint() is not None)
+    point = first.handle.checkpoint()
+    assert point.n_steps == 3
+    first.handle.close()
+    chosen = TrainingSettings(steps=60)
+    second = Watch(runner.start(network, data, chosen, checkpoint=point))
+    second.until(lambda: second.handle.ended)
+    here = train(network, data, chosen)
+    list(here)
+    assert second.steps == list(range(4, 61))
+    assert second.network.same_values(here.network())
 
 
 def test_a_run_that_kills_its_worker_is_given_up(runner, network, data):

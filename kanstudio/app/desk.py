@@ -24,7 +24,7 @@ from kanstudio.editor.history import History
 from kanstudio.errors import KanStudioError, TrainingError
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import FloatArray, Network
-from kanstudio.training.run import available_devices
+from kanstudio.training.checks import available_devices
 from kanstudio.training.runner import RunHandle, Runner, RunStatus
 from kanstudio.training.settings import MAX_STEPS, TrainingSettings
 

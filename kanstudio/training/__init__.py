@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from kanstudio.training.checkpoint import Checkpoint
+from kanstudio.training.checkpoint_file import load_checkpoint, save_checkpoint
+from kanstudio.training.checks import available_devices
 from kanstudio.training.data import Dataset, FormulaData, sample_formula, table_dataset
-from kanstudio.training.run import Progress, TrainingRun, available_devices, train
+from kanstudio.training.run import Progress, TrainingRun, train
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.table import Table, read_table
 
 __all__ = [
+    "Checkpoint",
     "Dataset",
     "FormulaData",
     "Progress",
@@ -15,8 +19,10 @@ __all__ = [
     "TrainingRun",
     "TrainingSettings",
     "available_devices",
+    "load_checkpoint",
     "read_table",
     "sample_formula",
+    "save_checkpoint",
     "table_dataset",
     "train",
 ]

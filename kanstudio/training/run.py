@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-import torch
 
 from kanstudio.errors import TrainingError
 from kanstudio.network.grid import update_grid_from_samples
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.checkpoint import Checkpoint
+from kanstudio.training.checks import check_run
 from kanstudio.training.choice import choose, make_optimizer
 from kanstudio.training.data import Dataset
 from kanstudio.training.jacobian import Linearization, Linearizer
@@ -23,7 +23,7 @@ from kanstudio.training.objective import Evaluation, LossFunction, Objective, To
 from kanstudio.training.optimizers import Step
 from kanstudio.training.packing import IntArray, packing
 from kanstudio.training.schedule import Best, rate_at
-from kanstudio.training.settings import DEVICES, TrainingSettings
+from kanstudio.training.settings import TrainingSettings
 
 Backend = Literal["auto", "kernel", "torch"]
 State = Literal["running", "finished", "error"]
@@ -64,16 +64,6 @@ class _Problem(NamedTuple):
     def linearize(self, params: FloatArray) -> Linearization:
         assert self.linearizer is not None
         return self.linearizer.linearize(params, self.rows)
-
-
-def available_devices() -> tuple[str, ...]:
-    """The devices of this machine, the fastest last; "cpu" is always there."""
-    found = ["cpu"]
-    if torch.cuda.is_available():
-        found.append("cuda")
-    if torch.backends.mps.is_available():
-        found.append("mps")
-    return tuple(name for name in DEVICES if name in found)
 
 
 class TrainingRun(Iterator[Progress]):
@@ -379,22 +369,6 @@ def _finite(evaluation: Evaluation) -> bool:
         and math.isfinite(evaluation.reg)
         and bool(np.isfinite(evaluation.gradient).all())
     )
-
-
-def check_run(network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
-    """Raise TrainingError if network, data and settings do not fit together."""
-    n_inputs, n_outputs = len(network.levels[0]), len(network.levels[-1])
-    if (dataset.n_inputs, dataset.n_outputs) != (n_inputs, n_outputs):
-        raise TrainingError(
-            f"the network maps {n_inputs} inputs to {n_outputs} outputs, "
-            f"the samples have {dataset.n_inputs} and {dataset.n_outputs}"
-        )
-    if network.n_edge == 0 and not settings.affine_trainable:
-        raise TrainingError("nothing to train: every edge of this network is absent")
-    if settings.device.split(":")[0] not in available_devices():
-        raise TrainingError(
-            f"there is no device {settings.device} here; there is {', '.join(available_devices())}"
-        )
 
 
 def train(

@@ -22,8 +22,10 @@ from typing import Any
 
 from kanstudio.errors import TrainingError
 from kanstudio.network.network import Network
+from kanstudio.training.checkpoint import Checkpoint
+from kanstudio.training.checks import check_run
 from kanstudio.training.data import Dataset
-from kanstudio.training.run import Progress, check_run
+from kanstudio.training.run import Progress
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.worker import Observer, RunState, Start, Update
 
@@ -63,8 +65,8 @@ class RunHandle:
         self._lock = threading.Lock()
         self._progress: list[Progress] = []
         self._latest: tuple[bytes | None, bytes | None] = (None, None)
-        self._last_network: bytes | None = None
-        self._n_steps = order.n_steps
+        self._checkpoint: bytes | None = None
+        self._n_steps = 0
         self._state: RunState = "paused" if order.paused else "running"
         self._paused = order.paused
         self._message = ""
@@ -115,6 +117,12 @@ class RunHandle:
             None if observed is None else pickle.loads(observed),
         )
 
+    def checkpoint(self) -> Checkpoint | None:
+        """Where the run stood at most about a second ago, or when it was paused or ended."""
+        with self._lock:
+            kept = self._checkpoint
+        return None if kept is None else pickle.loads(kept)
+
     # What the runner's threads call.
 
     def take(self, update: Update) -> None:
@@ -122,11 +130,14 @@ class RunHandle:
         with self._lock:
             if self.ended:
                 return
-            self._progress += update.progress
-            if update.network is not None:
-                self._last_network = update.network
+            # After a restart the steps since the checkpoint come a second time.
+            news = [progress for progress in update.progress if progress.step > self._n_steps]
+            self._progress += news
+            if news and update.network is not None:
                 self._latest = update.network, update.observed
-                self._n_steps = update.progress[-1].step
+                self._n_steps = news[-1].step
+            if update.checkpoint is not None:
+                self._checkpoint = update.checkpoint
             self._state, self._message = update.state, update.message
 
     def fail(self, message: str) -> None:
@@ -134,14 +145,11 @@ class RunHandle:
         self.take(Update((), "error", message))
 
     def order_again(self) -> Start | None:
-        """The order to go on from the last snapshot; None after too many attempts."""
+        """The order to go on from the last checkpoint; None after too many attempts."""
         self._restarts += 1
         if self._restarts > MAX_RESTARTS:
             return None
-        network = self._order.network
-        if self._last_network is not None:
-            network = pickle.loads(self._last_network)
-        return replace(self._order, network=network, n_steps=self._n_steps, paused=self._paused)
+        return replace(self._order, checkpoint=self.checkpoint(), paused=self._paused)
 
 
 def _frozen(network: Network) -> Network:
@@ -208,7 +216,7 @@ class Runner:
     """A pool of at most n_workers processes; by default one less than there are cores.
 
     The first worker starts at once, others when there are more runs than workers. A
-    worker that dies is replaced, and its runs go on from their last snapshots.
+    worker that dies is replaced, and its runs go on from their last checkpoints.
     """
 
     def __init__(self, n_workers: int | None = None) -> None:
@@ -237,18 +245,20 @@ class Runner:
         settings: TrainingSettings,
         *,
         paused: bool = False,
+        checkpoint: Checkpoint | None = None,
         observer: Callable[..., Any] | None = None,
         arguments: tuple[Any, ...] = (),
     ) -> RunHandle:
-        """Start a run. Raises TrainingError at once if it cannot work.
+        """Start a run, or go on from a checkpoint of it.
 
+        Raises TrainingError at once if it cannot work.
         observer(network, *arguments) is called in the worker with every snapshot, at most
         20 times a second, and its result comes with the snapshot; it and the arguments
         must be picklable.
         """
         check_run(network, dataset, settings)
         return self._begin(
-            Start(network, dataset, settings, paused, 0, _checked(observer), arguments)
+            Start(network, dataset, settings, paused, checkpoint, _checked(observer), arguments)
         )
 
     def _begin(self, order: Start) -> RunHandle:

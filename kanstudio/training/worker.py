@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from kanstudio.errors import KanStudioError
 from kanstudio.network.network import Network
+from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.data import Dataset
 from kanstudio.training.run import Progress, TrainingRun
 from kanstudio.training.settings import TrainingSettings
@@ -29,18 +30,19 @@ Observer = Callable[..., Any]
 
 SLICE_S = 0.02
 REPORT_EVERY_S = 0.05
+KEEP_EVERY_S = 1.0
 NICENESS = 10
 
 
 @dataclass(frozen=True)
 class Start:
-    """The order to start a run; n_steps is where it goes on, 0 for a new one."""
+    """The order to start a run, or to go on from a checkpoint."""
 
     network: Network
     dataset: Dataset
     settings: TrainingSettings
     paused: bool = False
-    n_steps: int = 0
+    checkpoint: Checkpoint | None = None
     observer: Observer | None = None
     arguments: tuple[Any, ...] = ()
 
@@ -49,8 +51,9 @@ class Start:
 class Update:
     """What a run came to since the last update.
 
-    network and observed are pickles, so that only the latest is ever unpacked; progress
-    ends with the step that network shows.
+    network, observed and checkpoint are pickles, so that only the latest is ever unpacked;
+    progress ends with the step that network shows. The checkpoint, larger than the
+    network, comes more seldom.
     """
 
     progress: tuple[Progress, ...]
@@ -58,6 +61,7 @@ class Update:
     message: str = ""
     network: bytes | None = None
     observed: bytes | None = None
+    checkpoint: bytes | None = None
 
 
 @dataclass
@@ -69,6 +73,7 @@ class _Session:
     paused: bool
     due: int = 0
     sent_at: float = 0.0
+    kept_at: float = 0.0
     told: RunState = "running"
     news: list[Progress] = field(default_factory=list)
 
@@ -109,7 +114,10 @@ class _Session:
             except Exception as error:
                 # A drawing that fails must not end the training.
                 message = message or f"cannot show this step: {error}"
-        return Update(progress, self.state, message, pickle.dumps(network), observed)
+        kept = None
+        if now - self.kept_at >= KEEP_EVERY_S or self.state != "running":
+            self.kept_at, kept = now, pickle.dumps(self.run.checkpoint())
+        return Update(progress, self.state, message, pickle.dumps(network), observed, kept)
 
 
 class Worker:
@@ -144,7 +152,10 @@ class Worker:
 
     def _start(self, run_id: int, order: Start) -> None:
         try:
-            run = TrainingRun(order.network, order.dataset, order.settings, n_steps=order.n_steps)
+            if order.checkpoint is None:
+                run = TrainingRun(order.network, order.dataset, order.settings)
+            else:
+                run = TrainingRun.resume(order.checkpoint, order.dataset)
         except (KanStudioError, MemoryError) as error:
             self._send(run_id, Update((), "error", str(error) or "out of memory"))
             return

@@ -1,0 +1,36 @@
+"""What a run needs before it starts: a device, and parts that fit together."""
+
+from __future__ import annotations
+
+import torch
+
+from kanstudio.errors import TrainingError
+from kanstudio.network.network import Network
+from kanstudio.training.data import Dataset
+from kanstudio.training.settings import DEVICES, TrainingSettings
+
+
+def available_devices() -> tuple[str, ...]:
+    """The devices of this machine, the fastest last; "cpu" is always there."""
+    found = ["cpu"]
+    if torch.cuda.is_available():
+        found.append("cuda")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return tuple(name for name in DEVICES if name in found)
+
+
+def check_run(network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
+    """Raise TrainingError if network, data and settings do not fit together."""
+    n_inputs, n_outputs = len(network.levels[0]), len(network.levels[-1])
+    if (dataset.n_inputs, dataset.n_outputs) != (n_inputs, n_outputs):
+        raise TrainingError(
+            f"the network maps {n_inputs} inputs to {n_outputs} outputs, "
+            f"the samples have {dataset.n_inputs} and {dataset.n_outputs}"
+        )
+    if network.n_edge == 0 and not settings.affine_trainable:
+        raise TrainingError("nothing to train: every edge of this network is absent")
+    if settings.device.split(":")[0] not in available_devices():
+        raise TrainingError(
+            f"there is no device {settings.device} here; there is {', '.join(available_devices())}"
+        )
