@@ -199,13 +199,13 @@ def run_serve(arguments: argparse.Namespace) -> int:
 
 
 def run_compile(arguments: argparse.Namespace) -> int:
-    from kanstudio.compiler import compile_network
+    from kanstudio.compiler import compile_network, requirements
     from kanstudio.editor.document import output_names, read_formula
 
     parsed = read_formula(arguments.formula, arguments.inputs)
-    network = compile_network(
-        [output.expr for output in parsed.outputs], parsed.variables, output_names(parsed)
-    )
+    expressions = [output.expr for output in parsed.outputs]
+    network = compile_network(expressions, parsed.variables, output_names(parsed))
+    needed = [f"{item} ({item.reason})" for item in requirements(expressions)]
     facts = {
         "formula": parsed.text,
         "inputs": list(network.input_names),
@@ -215,6 +215,7 @@ def run_compile(arguments: argparse.Namespace) -> int:
         "depth": network.depth,
         "edges": network.n_edge,
         "parameters": n_parameters(network),
+        "requires": needed,
         "notes": list(parsed.notes),
     }
     print(json.dumps(facts) if arguments.json else _table(facts))
@@ -232,7 +233,7 @@ def n_parameters(network: Network) -> int:
 
 
 def _table(facts: dict[str, Any]) -> str:
-    names = ("inputs", "outputs", "notes")
+    names = ("inputs", "outputs", "requires", "notes")
     lines = []
     for key, value in facts.items():
         shown = ", ".join(value) if key in names else value

@@ -37,6 +37,16 @@ def test_compile_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[[], [2]]" in printed
 
 
+def test_compile_says_where_the_network_is_exact(capsys: pytest.CaptureFixture[str]) -> None:
+    needed = "x >= 0 (x^y is computed as exp(y*log(x)))"
+    assert run("compile", "x^y", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["requires"] == [needed]
+    assert run("compile", "x^y") == 0
+    assert f"requires    {needed}" in capsys.readouterr().out
+    assert run("compile", "x^2") == 0
+    assert "requires" not in capsys.readouterr().out
+
+
 def test_formula_error_is_marked_in_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     text = "sin(x) + frob(y)"
     assert run("compile", text) == cli.EXIT_ERROR

@@ -27,6 +27,7 @@ from kanstudio.compiler.locate import located
 from kanstudio.compiler.lower import lower
 from kanstudio.compiler.normal import Affine
 from kanstudio.compiler.read import read
+from kanstudio.compiler.requirements import Requirement, requirements, share_violated
 from kanstudio.compiler.shared import shared
 from kanstudio.compiler.tree import tree
 from kanstudio.errors import CompileError
@@ -35,11 +36,14 @@ from kanstudio.network.network import Network
 __all__ = [
     "STRATEGIES",
     "Cost",
+    "Requirement",
     "Strategy",
     "compile_network",
     "cost_of",
     "cost_report",
     "located",
+    "requirements",
+    "share_violated",
     "sympy_function",
 ]
 
@@ -59,8 +63,8 @@ def compile_network(
 ) -> Network:
     """The network whose outputs are the expressions of the variables, in this order.
 
-    Exact up to rounding wherever an expression has a real value, with one exception: a
-    power whose exponent varies is exp(exponent * log(base)), and needs a positive base.
+    Exact up to rounding wherever an expression has a real value and its `requirements`
+    hold: a power whose exponent varies is exp(exponent * log(base)), and needs base >= 0.
     Symbols are taken for real numbers, whatever sympy assumes. Every variable becomes
     an input, used or not; without variables there is one input, x. All fronts are
     symbolic; grid, degree and seed are those of the splines, which are off.

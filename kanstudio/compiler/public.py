@@ -28,6 +28,9 @@ def compile(
 ) -> KAN:
     """The network that computes a formula, or several, exactly.
 
+    x^y is exp(y*log(x)), and so exact for x >= 0 only (`compiler.requirements` lists such
+    conditions).
+
     formulas: text or a sympy expression, or a sequence of both; a text may hold several
     outputs itself. inputs: the variables in the order of the columns of x; None takes
     those of texts in the order of their first appearance, then those of sympy expressions
