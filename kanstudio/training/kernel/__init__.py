@@ -1,11 +1,12 @@
 """Loss and gradient of a whole network in one call, compiled by Numba for the CPU.
 
-- plan: a network as arrays of numbers that compiled code can read.
-- univariate: the functions of symbolic edges, with derivatives.
-- splines: B-splines of a tile of samples.
+- plan, knots: a network as arrays of numbers that compiled code can read.
+- rows: arithmetic on rows of samples, in blocks of four by four.
+- elementary, univariate, fronts: the functions of symbolic edges, with derivatives.
+- splines, blocks: B-splines of a tile of samples, and sums over the edges of a layer.
+- weights: from parameters to the factors of B-splines and back.
 - sweep: forward and backward through all layers for a tile of samples.
-- weights, rows: from parameters to factors; sums over rows of samples.
-- entry: the two functions that Python calls.
+- entry: the functions that Python calls.
 - objective: the same interface as TorchObjective.
 """
 

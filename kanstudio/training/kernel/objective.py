@@ -10,13 +10,11 @@ from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.data import Dataset
 from kanstudio.training.kernel.entry import fill_cache, mean_square
 from kanstudio.training.kernel.plan import Plan, Sizes, make_plan
+from kanstudio.training.kernel.rows import TILE
 from kanstudio.training.kernel.univariate import has_code
 from kanstudio.training.objective import Evaluation
 from kanstudio.training.packing import IntArray, Packing, packing
 from kanstudio.training.settings import TrainingSettings
-
-TILE = 128
-"""Samples that go through the whole network together: few enough for the cache."""
 
 MAX_CACHED = 50_000_000
 """At most so many numbers are kept for the B-splines of the inputs."""
@@ -39,22 +37,25 @@ class _Samples:
     """Samples cut into tiles (tiles, columns, TILE), with the B-splines of the inputs."""
 
     def __init__(self, x: FloatArray, y: FloatArray, kernel: KernelObjective, cache: bool) -> None:
-        self.n = len(x)
         self.x, self.y = _tiles(x), _tiles(y)
+        n_tiles = -(-len(x) // TILE)
+        self.shares = np.zeros(n_tiles * TILE)
+        self.shares[: len(x)] = 1 / y.size
         n_rows = kernel.n_input_rows
-        n_tiles = len(self.x) if cache and len(x) * n_rows <= MAX_CACHED else 0
-        self.features = np.zeros((n_tiles, n_rows, TILE))
-        self.indices = np.zeros((n_tiles, len(x[0]), TILE), dtype=np.int64)
-        if n_tiles:
+        cached = n_tiles if cache and len(x) * n_rows <= MAX_CACHED else 0
+        self.features = np.zeros((cached, n_rows * TILE))
+        self.indices = np.zeros(cached * kernel.n_active * TILE, dtype=np.int64)
+        if cached:
             kernel.fill(self)
 
 
 def _tiles(values: FloatArray) -> FloatArray:
+    """The last tile is filled up with the last sample, whose share there is 0."""
     n, columns = values.shape
     n_tiles = -(-n // TILE)
-    padded = np.zeros((n_tiles * TILE, columns))
-    padded[:n] = values
-    return np.ascontiguousarray(padded.reshape(n_tiles, TILE, columns).transpose(0, 2, 1))
+    padded = np.empty((n_tiles * TILE, columns))
+    padded[:n], padded[n:] = values, values[-1]
+    return padded.reshape(n_tiles, TILE, columns).transpose(0, 2, 1).ravel()
 
 
 class KernelObjective:
@@ -64,7 +65,9 @@ class KernelObjective:
         layout: Packing = packing(network, affine_trainable=settings.affine_trainable)
         self._plan, sizes = make_plan(network, layout)
         first = self._plan.layers[0]
-        self.n_input_rows = int((first["last_active"] - first["first_active"]) * first["features"])
+        self.n_active = int(first["last_active"] - first["first_active"])
+        # Features are taken by four: three rows of zeros may follow.
+        self.n_input_rows = int(self.n_active * first["features"]) + 3
         self._affine = self._plan.affine.copy()
         self._make_room(sizes, layout.size)
         self._dataset = dataset
@@ -72,10 +75,9 @@ class KernelObjective:
         self._test = _Samples(dataset.test_x, dataset.test_y, self, cache=True)
 
     def _make_room(self, sizes: Sizes, n_params: int) -> None:
-        self._work = np.zeros((sizes.rows, TILE))
-        self._indices: NDArray[np.int64] = np.zeros((sizes.index_rows, TILE), dtype=np.int64)
+        self._work = np.zeros(sizes.rows * TILE)
+        self._indices: NDArray[np.int64] = np.zeros(sizes.index_rows * TILE, dtype=np.int64)
         self._weights = np.zeros(sizes.weights)
-        self._slope_weights = np.zeros(sizes.slope_weights)
         self._weight_sums = np.zeros(sizes.weights)
         self._affine_sums = np.zeros(len(self._affine))
         self._gradient = np.zeros(n_params)
@@ -83,15 +85,14 @@ class KernelObjective:
     def fill(self, samples: _Samples) -> None:
         """Compute the B-splines of the inputs once: neither samples nor knots change."""
         fill_cache(
-            self._plan, samples.x, samples.n, self._work, self._indices, samples.features,
-            samples.indices,
-        )  # fmt: skip
+            self._plan, samples.x, self._work, self._indices, samples.features, samples.indices
+        )
 
     def _mean_square(self, params: FloatArray, samples: _Samples, gradient: bool) -> float:
         return float(mean_square(
-            self._plan, params, self._affine, samples.x, samples.y, samples.n,
+            self._plan, params, self._affine, samples.x, samples.y, samples.shares,
             samples.features, samples.indices, self._work, self._indices, self._weights,
-            self._slope_weights, self._weight_sums, self._affine_sums, self._gradient, gradient,
+            self._weight_sums, self._affine_sums, self._gradient, gradient,
         ))  # fmt: skip
 
     def evaluate(self, params: FloatArray, rows: IntArray | None = None) -> Evaluation:

@@ -9,29 +9,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kanstudio.network.network import FloatArray, Layer, Network, Node
+from kanstudio.training.kernel.knots import cubic_factors, spline_pieces, starts
 from kanstudio.training.kernel.univariate import UNIVARIATE, encode
-from kanstudio.training.packing import AFFINE_FIELDS, LayerPacking, Packing
+from kanstudio.training.packing import AFFINE_FIELDS, IntArray, LayerPacking, Packing
 
 DENSE_KNOTS = 28
 """Up to so many knots all B-splines are computed, beyond only those that are not 0."""
 
+WHOLE = 0.4
+"""From this share of active splines on, a layer is one product of matrices."""
+
+CUBIC, ANY, LOCAL = 0, 1, 2
+"""How B-splines are computed: cubic on distinct knots, dense of any kind, local."""
+
 LAYER = np.dtype(
     [(name, np.int64) for name in (
-        "n_sources", "n_subnodes", "n_nodes", "n_knots", "degree", "dense",
+        "n_sources", "n_subnodes", "n_nodes", "n_knots", "degree", "kind",
         "first_spline", "last_spline", "first_symbolic", "last_symbolic",
-        "first_active", "last_active", "first_node",
-        "knots", "widths", "affine", "affine_params",
-        "width", "slope_width", "features", "slopes",
-        "feature_row", "slope_row", "index_row",
+        "first_active", "last_active", "first_node", "first_block", "last_block",
+        "knots", "factors", "starts", "pieces", "affine", "affine_params",
+        "width", "features", "size", "feature_row", "slope_row", "index_row",
         "x_row", "sum_row", "node_row", "symbolic_row", "dx_row", "dsum_row",
     )],
     align=True,
 )  # fmt: skip
-"""One layer. first_*/last_*: ranges in the other tables. knots, widths: offsets in flat
-arrays. affine: offset of subnode_scale, subnode_bias, node_scale, node_bias;
-affine_params: the same in the parameters, or -1. width: weights per spline edge;
-slope_width: of its derivative. features, slopes: rows per active source. *_row: where the
-layer's rows begin in the workspace."""
+"""One layer. first_*/last_*: ranges in the other tables. knots, factors, starts, pieces:
+offsets in flat arrays. affine: offset of subnode_scale, subnode_bias, node_scale,
+node_bias; affine_params: the same in the parameters, or -1. width: weights per spline
+edge. features: rows per active source. size: numbers per sample of local B-splines.
+*_row: where the layer's rows begin in the workspace."""
 
 SPLINE = np.dtype(
     [
@@ -40,12 +46,20 @@ SPLINE = np.dtype(
         ("subnode", np.int64),
         ("params", np.int64),
         ("weights", np.int64),
-        ("slope_weights", np.int64),
         ("mask", np.float64),
     ],
     align=True,
 )
 """An active spline; slot counts the layer's sources that have one."""
+
+BLOCK = np.dtype(
+    [(name, np.int64) for name in (
+        "slot", "n_slots", "n_rows", "subnode", "n_fours", "n_subnodes", "weights"
+    )],
+    align=True,
+)  # fmt: skip
+"""A matrix of weights, n_rows numbers for each of n_subnodes neighbouring subnodes: all
+features of n_slots sources. The first 4 * n_fours subnodes are taken by four."""
 
 SYMBOLIC = np.dtype(
     [
@@ -63,15 +77,18 @@ NODE = np.dtype([("first", np.int64), ("arity", np.int64)], align=True)
 
 
 class Plan(NamedTuple):
-    """Everything but parameters and samples; knots and widths (1 / knot distance) are flat."""
+    """Everything but parameters and samples; the last arrays are those of knots.py, flat."""
 
     layers: NDArray[Any]
     splines: NDArray[Any]
+    blocks: NDArray[Any]
     symbolic: NDArray[Any]
     nodes: NDArray[Any]
-    active: NDArray[np.int64]
+    active: IntArray
     knots: FloatArray
-    widths: FloatArray
+    factors: FloatArray
+    starts: IntArray
+    pieces: FloatArray
     affine: FloatArray
 
 
@@ -82,7 +99,6 @@ class Sizes:
     rows: int
     index_rows: int
     weights: int
-    slope_weights: int
 
 
 def make_plan(network: Network, packing: Packing) -> tuple[Plan, Sizes]:
@@ -95,22 +111,46 @@ def make_plan(network: Network, packing: Packing) -> tuple[Plan, Sizes]:
     return builder.result(len(network.levels[-1]))
 
 
+def _kind(knots: FloatArray, degree: int) -> int:
+    n_knots = knots.shape[1]
+    if n_knots > DENSE_KNOTS:
+        return LOCAL
+    distinct = bool((np.diff(knots, axis=1) > 0).all())
+    return CUBIC if degree == 3 and n_knots >= 8 and distinct else ANY
+
+
+class _Flat:
+    """Arrays one after the other."""
+
+    def __init__(self, dtype: type = np.float64) -> None:
+        self.parts: list[NDArray[Any]] = [np.zeros(0, dtype=dtype)]
+        self.size = 0
+
+    def add(self, values: NDArray[Any]) -> int:
+        """Where the values begin."""
+        self.parts.append(values.ravel())
+        self.size += values.size
+        return self.size - values.size
+
+    def array(self) -> NDArray[Any]:
+        return np.concatenate(self.parts)
+
+
 class _Builder:
     """Collects the tables layer by layer."""
 
     def __init__(self) -> None:
         self.layers: list[dict[str, int]] = []
         self.splines: list[tuple[Any, ...]] = []
+        self.blocks: list[tuple[int, ...]] = []
         self.symbolic: list[tuple[Any, ...]] = []
         self.nodes: list[tuple[int, int]] = []
         self.active: list[int] = []
-        self.knots: list[FloatArray] = [np.zeros(0)]
-        self.widths: list[FloatArray] = [np.zeros(0)]
-        self.affine: list[FloatArray] = [np.zeros(0)]
+        self.knots, self.factors, self.pieces, self.affine = (_Flat() for _ in range(4))
+        self.starts = _Flat(np.int64)
         self.rows = 0
         self.index_rows = 0
         self.weights = 0
-        self.slope_weights = 0
 
     def _take(self, count: int) -> int:
         self.rows += count
@@ -118,70 +158,116 @@ class _Builder:
 
     def add(self, layer: Layer, part: LayerPacking, targets: tuple[Node, ...], degree: int) -> None:
         sources = np.unique(part.spline_edges[:, 1])
-        n_knots = layer.knots.shape[1]
-        dense = n_knots <= DENSE_KNOTS
-        # Local weights are padded by `degree` zeros at both ends: a sample near the end of
-        # the knots touches B-splines that do not exist.
-        pad = 0 if dense else 2 * degree
-        features = n_knots - degree if dense else degree + 2
         row = {
             "n_sources": layer.n_sources,
             "n_subnodes": layer.n_subnodes,
             "n_nodes": layer.n_nodes,
-            "n_knots": n_knots,
             "degree": degree,
-            "dense": int(dense),
             "first_spline": len(self.splines),
             "first_symbolic": len(self.symbolic),
             "first_active": len(self.active),
             "first_node": len(self.nodes),
-            "knots": sum(map(len, self.knots)),
-            "widths": sum(map(len, self.widths)),
-            "affine": sum(map(len, self.affine)),
+            "first_block": len(self.blocks),
+            "affine": self.affine.add(
+                np.concatenate([getattr(layer, name) for name in AFFINE_FIELDS])
+            ),
             "affine_params": part.affine_start if part.affine_maps else -1,
-            "width": part.n_basis + 1 + pad,
-            "slope_width": part.n_basis + 2 + pad,
-            "features": features,
-            "slopes": n_knots if dense else degree + 1,
-            "feature_row": self._take(len(sources) * features),
-            "slope_row": self._take(len(sources) * (n_knots if dense else degree + 1)),
-            "index_row": self.index_rows,
-            "x_row": self._take(layer.n_sources),
-            "sum_row": self._take(2 * layer.n_subnodes),
-            "node_row": self._take(layer.n_nodes),
-            "symbolic_row": self._take(2 * len(part.symbolic_edges)),
-            "dx_row": self._take(layer.n_sources),
-            "dsum_row": self._take(layer.n_subnodes),
         }
-        self.index_rows += len(sources)
-        self._add_edges(layer, part, sources, row)
-        self.active += [int(source) for source in sources]
-        for node in targets:
-            first = sum(n.arity for n in targets[: len(self.nodes) - row["first_node"]])
-            self.nodes.append((first, node.arity))
-        self.knots.append(layer.knots[sources].ravel())
-        self.widths.append(_widths(layer.knots[sources], degree).ravel())
-        self.affine += [getattr(layer, name) for name in AFFINE_FIELDS]
-        row["last_spline"], row["last_symbolic"] = len(self.splines), len(self.symbolic)
-        row["last_active"] = len(self.active)
-        self.layers.append(row)
-
-    def _add_edges(
-        self, layer: Layer, part: LayerPacking, sources: NDArray[np.int64], row: dict[str, int]
-    ) -> None:
-        for index, (subnode, source) in enumerate(part.spline_edges):
-            self.splines.append((
-                np.searchsorted(sources, source), source, subnode,
-                part.start + index * (part.n_basis + 2),
-                self.weights, self.slope_weights, layer.spline_mask[subnode, source],
-            ))  # fmt: skip
-            self.weights += row["width"]
-            self.slope_weights += row["slope_width"]
+        row |= self._knots(layer.knots[sources], degree)
+        row |= self._rows(layer, part, len(sources), row["features"])
+        self._add_splines(layer, part, sources, row)
         for index, (subnode, source) in enumerate(part.symbolic_edges):
             self.symbolic.append((
                 source, subnode, part.symbolic_start + 4 * index,
                 layer.symbolic_mask[subnode, source], encode(layer.functions[subnode][source]),
             ))  # fmt: skip
+        self.active += [int(source) for source in sources]
+        first = 0
+        for node in targets:
+            self.nodes.append((first, node.arity))
+            first += node.arity
+        row["last_spline"], row["last_symbolic"] = len(self.splines), len(self.symbolic)
+        row["last_active"], row["last_block"] = len(self.active), len(self.blocks)
+        self.layers.append(row)
+
+    def _knots(self, knots: FloatArray, degree: int) -> dict[str, int]:
+        """What depends on the knots (S, K) of the active sources."""
+        n_sources, n_knots = knots.shape
+        n_basis = n_knots - degree - 1
+        kind = _kind(knots, degree)
+        row = {"kind": kind, "n_knots": n_knots, "knots": self.knots.add(knots), "size": 0}
+        row["factors"] = self.factors.add(cubic_factors(knots)) if kind == CUBIC else 0
+        if kind != LOCAL:
+            return row | {
+                "width": n_basis + 1, "features": n_basis + 1, "starts": 0, "pieces": 0,
+                "index_row": 0,
+            }  # fmt: skip
+        pieces = spline_pieces(knots, degree)
+        size = pieces.shape[3]
+        self.index_rows += n_sources
+        # Weights have ``degree`` zeros in front and some behind: a sample near the end of
+        # the knots touches B-splines that do not exist.
+        return row | {
+            "width": n_knots - 1 + size,
+            "size": size,
+            "features": size + 1,
+            "starts": self.starts.add(starts(knots)),
+            "pieces": self.pieces.add(pieces),
+            "index_row": self.index_rows - n_sources,
+        }
+
+    def _rows(
+        self, layer: Layer, part: LayerPacking, n_active: int, features: int
+    ) -> dict[str, int]:
+        # Rows that are taken by four: the last ones stay 0 or are of no account.
+        n_subnodes = layer.n_subnodes + 3
+        return {
+            "feature_row": self._take(n_active * features + 3),
+            "slope_row": self._take(n_active * features),
+            "x_row": self._take(layer.n_sources),
+            "sum_row": self._take(n_subnodes + layer.n_subnodes),
+            "node_row": self._take(layer.n_nodes),
+            "symbolic_row": self._take(2 * len(part.symbolic_edges)),
+            "dx_row": self._take(layer.n_sources),
+            "dsum_row": self._take(n_subnodes),
+        }
+
+    def _add_splines(
+        self, layer: Layer, part: LayerPacking, sources: IntArray, row: dict[str, int]
+    ) -> None:
+        edges = part.spline_edges
+        slots = np.searchsorted(sources, edges[:, 1])
+        places = self._places(edges, slots, row)
+        for index, (subnode, source) in enumerate(edges):
+            self.splines.append((
+                slots[index], source, subnode, part.start + index * (part.n_basis + 2),
+                places[index], layer.spline_mask[subnode, source],
+            ))  # fmt: skip
+
+    def _places(self, edges: IntArray, slots: IntArray, row: dict[str, int]) -> list[int]:
+        """Where the weights of each edge begin; adds the blocks that hold them."""
+        features, first = row["features"], self.weights
+        if row["kind"] == LOCAL or not len(edges):
+            self.weights += len(edges) * row["width"]
+            return [first + index * row["width"] for index in range(len(edges))]
+        n_slots = int(slots.max()) + 1
+        low, high = int(edges[:, 0].min()), int(edges[:, 0].max()) + 1
+        if len(edges) < WHOLE * (high - low) * n_slots:
+            for index, (subnode, _) in enumerate(edges):
+                self._add_block(int(slots[index]), 1, int(subnode), 1, features)
+            return [first + index * features for index in range(len(edges))]
+        stride = -(-n_slots * features // 4) * 4
+        self._add_block(0, n_slots, low, high - low, stride)
+        return [
+            first + int(subnode - low) * stride + int(slot) * features
+            for (subnode, _), slot in zip(edges, slots, strict=True)
+        ]
+
+    def _add_block(self, slot: int, n_slots: int, subnode: int, count: int, n_rows: int) -> None:
+        # A rest of three subnodes is quicker as four.
+        n_fours = (count + 1) // 4
+        self.blocks.append((slot, n_slots, n_rows, subnode, n_fours, count, self.weights))
+        self.weights += max(4 * n_fours, count) * n_rows
 
     def result(self, n_outputs: int) -> tuple[Plan, Sizes]:
         # The outputs and their gradient stand where a further layer would have its inputs.
@@ -198,25 +284,16 @@ class _Builder:
         plan = Plan(
             layers=table,
             splines=np.array(self.splines, dtype=SPLINE),
+            blocks=np.array(self.blocks, dtype=BLOCK),
             symbolic=np.array(self.symbolic, dtype=SYMBOLIC),
             nodes=np.array(self.nodes, dtype=NODE),
             active=np.array(self.active, dtype=np.int64),
-            knots=np.concatenate(self.knots),
-            widths=np.concatenate(self.widths),
-            affine=np.concatenate(self.affine),
+            knots=self.knots.array(),
+            factors=self.factors.array(),
+            starts=self.starts.array(),
+            pieces=self.pieces.array(),
+            affine=self.affine.array(),
         )
-        # Room for the B-splines on the way up, and for the arguments of functions.
-        scratch = max(row["n_knots"] for row in self.layers) + 2
-        return plan, Sizes(
-            self._take(scratch) + scratch, self.index_rows + 1, self.weights, self.slope_weights
-        )
-
-
-def _widths(knots: FloatArray, degree: int) -> FloatArray:
-    """(S, degree, K): 1 / (t[b + order] - t[b]) for order 1 to degree; 0 where knots coincide."""
-    n_sources, n_knots = knots.shape
-    widths = np.zeros((n_sources, degree, n_knots))
-    for order in range(1, degree + 1):
-        distance = knots[:, order:] - knots[:, :-order]
-        np.divide(1.0, distance, out=widths[:, order - 1, : n_knots - order], where=distance > 0)
-    return widths
+        # Room for the B-splines of lower degrees, and for the arguments of functions.
+        scratch = max(2 * max(row["n_knots"] for row in self.layers), 4)
+        return plan, Sizes(self._take(scratch) + scratch, self.index_rows + 1, self.weights)

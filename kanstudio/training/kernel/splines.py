@@ -1,8 +1,8 @@
 """B-splines of a tile of samples (de Boor, A Practical Guide to Splines, 2001, ch. IX).
 
-A row holds one number per sample, so that inner loops run over neighbouring samples.
-Alongside each B-spline of degree k the ones of degree k - 1 are kept: the derivative of
-``sum_b c_b B_b`` is ``sum_b k (c_b - c_{b-1}) / (t_{b+k} - t_b) B_{b, k-1}``.
+Few knots: all B-splines, a row of samples for each, for matrix products ("dense").
+Many knots: only those that are not 0 at a sample, beside each other ("local").
+With the values go the derivatives; a row of silu and of its derivative follows.
 """
 
 from __future__ import annotations
@@ -10,137 +10,163 @@ from __future__ import annotations
 import numpy as np
 
 from kanstudio.training.kernel.compiled import compiled
-from kanstudio.training.kernel.rows import clear
-from kanstudio.training.kernel.univariate import exp_quick
+from kanstudio.training.kernel.elementary import exp_quick
+from kanstudio.training.kernel.rows import FOUR, ONE, T1, T2, T3, THREE, TWO, U, at
+
+FIVE, SIX, SEVEN = np.uint64(5), np.uint64(6), np.uint64(7)
 
 
 @compiled(relaxed=False)
-def silu_rows(x, work, value_row, slope_row, count):  # type: ignore[no-untyped-def]
+def silu_rows(work, row, value_row, slope_row):  # type: ignore[no-untyped-def]
     """silu(x) = x / (1 + exp(-x)) and its derivative."""
-    for t in range(count):
-        logistic = 1.0 / (1.0 + exp_quick(-x[t]))
-        work[value_row, t] = x[t] * logistic
-        work[slope_row, t] = logistic * (1.0 + x[t] * (1.0 - logistic))
+    a, b, c = at(row), at(value_row), at(slope_row)
+    for t in range(T1):
+        x = work[a + t]
+        logistic = 1.0 / (1.0 + exp_quick(-x))
+        work[b + t] = x * logistic
+        work[c + t] = logistic * (1.0 + x * (1.0 - logistic))
 
 
 @compiled(relaxed=False)
-def step(x, knots, b, out, count):  # type: ignore[no-untyped-def]
-    """The B-spline of degree 0: 1 from knots[b] up to knots[b + 1]."""
-    low, high = knots[b], knots[b + 1]
-    for t in range(count):
-        out[t] = 1.0 if low <= x[t] < high else 0.0
+def four_cubics(work, row, knots, k, factors, f, n, value_row, slope_row):  # type: ignore[no-untyped-def]
+    """Four neighbouring B-splines of degree 3 and their derivatives.
 
-
-@compiled(relaxed=False)
-def hat(x, knots, widths, b, out, count):  # type: ignore[no-untyped-def]
-    """The B-spline of degree 1 over knots[b] to knots[b + 2], without those of degree 0."""
-    start, middle, end = knots[b], knots[b + 1], knots[b + 2]
-    up, down = widths[b], widths[b + 1]
-    if up > 0.0 and down > 0.0:
-        for t in range(count):
-            out[t] = max(min((x[t] - start) * up, (end - x[t]) * down), 0.0)
-        return
-    for t in range(count):
-        rising = (x[t] - start) * up if start <= x[t] < middle else 0.0
-        out[t] = rising + ((end - x[t]) * down if middle <= x[t] < end else 0.0)
-
-
-@compiled(relaxed=False)
-def raise_order(x, knots, widths, at, order, b, left, right, out, count):  # type: ignore[no-untyped-def]
-    """One B-spline of ``order`` from its two neighbours of the order below."""
-    start, end = knots[b], knots[b + order + 1]
-    up, down = widths[at + b], widths[at + b + 1]
-    for t in range(count):
-        out[t] = (x[t] - start) * up * left[t] + (end - x[t]) * down * right[t]
-
-
-@compiled(relaxed=False)
-def dense_basis(x, knots, widths, degree, work, feature, slope, count):  # type: ignore[no-untyped-def]
-    """All B-splines of one source into rows feature.., those of degree - 1 into slope..
-
-    knots (K,), widths (degree * K,). A silu row follows each: feature + K - degree - 1 and
-    slope + K - 1.
+    knots from k; factors from f: three times n numbers, see plan.cubic_factors. Degree by
+    degree, each divided by the width of the next degree already.
     """
-    n_knots = len(knots)
-    silu_rows(x, work, feature + n_knots - 1 - degree, slope + n_knots - 1, count)
-    # Orders take turns between two places: a row that is read and written at once would
-    # be computed sample by sample.
-    scratch = len(work) - 2 - n_knots
-    first = min(degree, 1)
-    for order in range(first, degree + 1):
-        below = slope if (degree - order) % 2 == 0 else scratch
-        target = scratch if (degree - order) % 2 == 0 else slope
+    k, u, v, w = U(k), U(f), U(f + n), U(f + 2 * n)
+    k0, k1, k2, k3 = knots[k], knots[k + ONE], knots[k + TWO], knots[k + THREE]
+    k4, k5, k6 = knots[k + FOUR], knots[k + FIVE], knots[k + SIX]
+    k7 = knots[k + SEVEN]
+    u0, u1, u2, u3 = factors[u], factors[u + ONE], factors[u + TWO], factors[u + THREE]
+    v0, v1, v2, v3 = factors[v], factors[v + ONE], factors[v + TWO], factors[v + THREE]
+    u4, u5, v4, v5 = factors[u + FOUR], factors[u + FIVE], factors[v + FOUR], factors[v + FIVE]
+    w0, w1, w2, w3 = factors[w], factors[w + ONE], factors[w + TWO], factors[w + THREE]
+    w4 = factors[w + FOUR]
+    a, b, c = at(row), at(value_row), at(slope_row)
+    for t in range(T1):
+        x = work[a + t]
+        d0, d1, d2, d3 = x - k0, x - k1, x - k2, x - k3
+        d4, d5, d6, d7 = x - k4, x - k5, x - k6, x - k7
+        h0 = max(min(d0 * u0, d2 * v0), 0.0)
+        h1 = max(min(d1 * u1, d3 * v1), 0.0)
+        h2 = max(min(d2 * u2, d4 * v2), 0.0)
+        h3 = max(min(d3 * u3, d5 * v3), 0.0)
+        h4 = max(min(d4 * u4, d6 * v4), 0.0)
+        h5 = max(min(d5 * u5, d7 * v5), 0.0)
+        q0 = w0 * (d0 * h0 - d3 * h1)
+        q1 = w1 * (d1 * h1 - d4 * h2)
+        q2 = w2 * (d2 * h2 - d5 * h3)
+        q3 = w3 * (d3 * h3 - d6 * h4)
+        q4 = w4 * (d4 * h4 - d7 * h5)
+        work[b + t] = d0 * q0 - d4 * q1
+        work[b + T1 + t] = d1 * q1 - d5 * q2
+        work[b + T2 + t] = d2 * q2 - d6 * q3
+        work[b + T3 + t] = d3 * q3 - d7 * q4
+        work[c + t] = 3.0 * (q0 - q1)
+        work[c + T1 + t] = 3.0 * (q1 - q2)
+        work[c + T2 + t] = 3.0 * (q2 - q3)
+        work[c + T3 + t] = 3.0 * (q3 - q4)
+
+
+@compiled(relaxed=False)
+def cubic_basis(work, row, knots, k, n_knots, factors, f, value_row, slope_row):  # type: ignore[no-untyped-def]
+    """All B-splines of degree 3 and their derivatives; no two neighbouring knots coincide."""
+    n_basis = n_knots - 4
+    for block in range(0, n_basis, 4):
+        # The last block overlaps the one before it if need be.
+        b = min(block, n_basis - 4)
+        four_cubics(work, row, knots, k + b, factors, f + b, n_knots, value_row + b, slope_row + b)
+
+
+@compiled(relaxed=False)
+def step(work, row, low, high, out):  # type: ignore[no-untyped-def]
+    """The B-spline of degree 0: 1 from low up to high."""
+    a, b = at(row), at(out)
+    for t in range(T1):
+        x = work[a + t]
+        work[b + t] = 1.0 if low <= x < high else 0.0
+
+
+@compiled(relaxed=False)
+def raise_degree(work, row, knots, k, degree, below, out):  # type: ignore[no-untyped-def]
+    """One B-spline of ``degree`` on the knots from k, from its two neighbours below."""
+    start, end = knots[k], knots[k + degree + 1]
+    left, right = knots[k + degree] - start, end - knots[k + 1]
+    # 0 / 0 counts as 0 where knots coincide.
+    up, down = 1.0 / left if left > 0.0 else 0.0, 1.0 / right if right > 0.0 else 0.0
+    a, b, c = at(row), at(below), at(out)
+    for t in range(T1):
+        x = work[a + t]
+        work[c + t] = (x - start) * up * work[b + t] + (end - x) * down * work[b + T1 + t]
+
+
+@compiled(relaxed=False)
+def any_basis(work, row, knots, k, n_knots, degree, scratch, value_row, slope_row):  # type: ignore[no-untyped-def]
+    """All B-splines of any degree and their derivatives, whatever the knots.
+
+    scratch: 2 * n_knots rows. Degrees take turns between two places: a row that is read
+    and written at once would be computed sample by sample.
+    """
+    here, there = scratch, scratch + n_knots
+    for b in range(n_knots - 1):
+        step(work, row, knots[k + b], knots[k + b + 1], value_row + b if degree == 0 else here + b)
+    for order in range(1, degree + 1):
         if order == degree:
-            target = feature
-        at = (order - 1) * n_knots
+            lower_slopes(work, knots, k, n_knots, degree, here, slope_row)
+            there = value_row
         for b in range(n_knots - 1 - order):
-            out = work[target + b]
-            if order == 0:
-                step(x, knots, b, out, count)
-            elif order == 1:
-                hat(x, knots, widths, b, out, count)
-            else:
-                left, right = work[below + b], work[below + b + 1]
-                raise_order(x, knots, widths, at, order, b, left, right, out, count)
-    if degree == 1:
-        for b in range(n_knots - 1):
-            step(x, knots, b, work[slope + b], count)
+            raise_degree(work, row, knots, k + b, order, here + b, there + b)
+        here, there = there, here
 
 
 @compiled(relaxed=False)
-def find_interval(knots, x):  # type: ignore[no-untyped-def]
-    """The last i with knots[i] <= x < knots[i + 1], or -1 if x lies outside."""
-    last = len(knots) - 1
-    if not knots[0] <= x < knots[last]:
-        return -1
-    low, high = 0, last
-    while high - low > 1:
-        middle = (low + high) // 2
-        if x >= knots[middle]:
-            low = middle
-        else:
-            high = middle
-    return low
+def lower_slopes(work, knots, k, n_knots, degree, below, slope_row):  # type: ignore[no-untyped-def]
+    """Derivatives from the B-splines of one degree less, in the rows from ``below``."""
+    for b in range(n_knots - 1 - degree):
+        left = knots[k + b + degree] - knots[k + b]
+        right = knots[k + b + degree + 1] - knots[k + b + 1]
+        up = degree / left if left > 0.0 else 0.0
+        down = degree / right if right > 0.0 else 0.0
+        a, c = at(below + b), at(slope_row + b)
+        for t in range(T1):
+            work[c + t] = up * work[a + t] - down * work[a + T1 + t]
 
 
 @compiled(relaxed=False)
-def knot_at(knots, i):  # type: ignore[no-untyped-def]
-    """A knot, and invented ones beyond both ends; no existing B-spline depends on these."""
-    last = len(knots) - 1
-    if i < 0:
-        return knots[0] + i
-    if i > last:
-        return knots[last] + (i - last)
-    return knots[i]
+def local_basis(work, row, knots, k, n_knots, starts, s, pieces, p, size, order, values, slopes,  # type: ignore[no-untyped-def]
+                indices, index_row):  # fmt: skip
+    """The B-splines that are not 0 at each sample, ``size`` numbers a sample.
 
-
-@compiled(relaxed=False)
-def local_basis(x, knots, degree, work, feature, slope, index, count):  # type: ignore[no-untyped-def]
-    """The degree + 1 B-splines that are not 0 at each sample, and those of degree - 1.
-
-    index: the first of them, counted in weights padded by ``degree`` in front.
-    (Piegl and Tiller, The NURBS Book, 1997, A2.2.) silu rows follow as in dense_basis.
+    starts from s: for 2 n_knots equal parts of the span the interval where each begins.
+    pieces from p: per interval the polynomials, see plan.spline_pieces; order: their number
+    of coefficients. indices: the interval of each sample.
     """
-    values = np.zeros(degree + 1)
-    for t in range(count):
-        i = find_interval(knots, x[t])
-        clear(values, degree + 1)
-        if i >= 0:
-            values[0] = 1.0
-        for order in range(1, degree + 1):
-            if order == degree:
-                for r in range(degree):
-                    work[slope + r, t] = values[r]
-            saved = 0.0
-            for r in range(order):
-                right = knot_at(knots, i + r + 1)
-                left = knot_at(knots, i + 1 - order + r)
-                share = values[r] / (right - left) if values[r] != 0.0 else 0.0
-                values[r] = saved + (right - x[t]) * share
-                saved = (x[t] - left) * share
-            values[order] = saved
-        for r in range(degree + 1):
-            # A sample that is not a number must not pass for one outside the knots.
-            work[feature + r, t] = values[r] if x[t] == x[t] else x[t]
-        index[t] = i if i >= 0 else 0
-    silu_rows(x, work, feature + degree + 1, slope + degree, count)
+    a, out = at(row), at(index_row)
+    low, high = knots[k], knots[k + n_knots - 1]
+    scale = 2 * n_knots / (high - low) if high > low else 0.0
+    v, d = at(values), at(slopes)
+    for t in range(T1):
+        x = work[a + t]
+        if not low <= x < high:
+            indices[out + t] = 0
+            for r in range(U(size)):
+                work[v + t * U(size) + r] = 0.0
+                work[d + t * U(size) + r] = 0.0
+            continue
+        i = starts[s + min(int((x - low) * scale), 2 * n_knots - 1)]
+        while x < knots[k + i]:
+            i -= 1
+        while x >= knots[k + i + 1]:
+            i += 1
+        indices[out + t] = i
+        inverse = 1.0 / (knots[k + i + 1] - knots[k + i])
+        share = (x - knots[k + i]) * inverse
+        piece = U(p + i * order * size)
+        for r in range(U(size)):
+            value, slope = 0.0, 0.0
+            for c in range(U(order)):
+                slope = slope * share + value
+                value = value * share + pieces[piece + c * U(size) + r]
+            work[v + t * U(size) + r] = value
+            work[d + t * U(size) + r] = slope * inverse

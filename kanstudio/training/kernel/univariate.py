@@ -14,6 +14,7 @@ import torch
 
 from kanstudio import functions
 from kanstudio.functions import Function
+from kanstudio.functions.domain import DEFAULT_ANCHOR
 from kanstudio.training.kernel.compiled import compiled
 
 POWER, HALF_POWER, REAL_POWER = 1, 2, 3
@@ -47,11 +48,13 @@ UNIVARIATE = np.dtype(
         ("low_value", np.float64),
         ("high_value", np.float64),
         ("hole", np.float64),
+        ("anchor", np.float64),
         ("guarded", np.int64),
     ],
     align=True,
 )
-"""A function as numbers. whole: the exponent of POWER, or its floor for HALF_POWER."""
+"""A function as numbers. whole: the exponent of POWER, or its floor for HALF_POWER.
+anchor: a point inside the domain, where samples outside are evaluated."""
 
 
 def has_code(name: str) -> bool:
@@ -74,6 +77,7 @@ def encode(name: str) -> Any:
         record["low_value"], record["high_value"] = limits.low_value, limits.high_value
         if function.domain.hole:
             record["hole"] = limits.hole_width
+        record["anchor"] = min(max(DEFAULT_ANCHOR, limits.smooth_low), limits.smooth_high)
         record["guarded"] = 1
     return record[()]
 
@@ -102,34 +106,6 @@ def whole_power(x, n):  # type: ignore[no-untyped-def]
         base *= base
         left >>= 1
     return result if n >= 0 else 1.0 / result
-
-
-@compiled(relaxed=False)
-def exp_quick(x):  # type: ignore[no-untyped-def]
-    """exp(x) within 2 units in the last place; loops over it become vector code.
-
-    Beyond +-708 the value stays that of the end. x = n log 2 + r with |r| < 0.35, then
-    Taylor's series to r^13 (its next term is below 5e-18), then 2^n by its bits.
-    """
-    x = min(max(x, -708.0), 708.0)
-    n = np.floor(x * 1.4426950408889634 + 0.5)
-    r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10
-    p = 1.0 / 6227020800.0
-    p = p * r + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
-    p = p * r + 0.5
-    p = p * r + 1.0
-    p = p * r + 1.0
-    bits = (np.int64(np.int32(n)) + np.int64(1023)) << np.int64(52)
-    return p * np.int64(bits).view(np.float64)
 
 
 @compiled(relaxed=False)
@@ -252,67 +228,3 @@ def value_and_slope(code, exponent, whole, x):  # type: ignore[no-untyped-def]
     if code == EXP or (code >= SINH and code <= TANH) or (code >= GAUSSIAN and code <= SILU):
         return exponential(code, x)
     return other(code, x)
-
-
-@compiled(relaxed=False)
-def powers(n, x, value, slope, count):  # type: ignore[no-untyped-def]
-    """Whole powers of a row of samples, the most frequent functions of all."""
-    if n == 1:
-        for t in range(count):
-            value[t] = x[t]
-            slope[t] = 1.0
-    elif n == 2:
-        for t in range(count):
-            value[t] = x[t] * x[t]
-            slope[t] = 2.0 * x[t]
-    elif n == -1:
-        for t in range(count):
-            value[t] = 1.0 / x[t]
-            slope[t] = -value[t] * value[t]
-    else:
-        for t in range(count):
-            below = whole_power(x[t], n - 1)
-            value[t] = below * x[t]
-            slope[t] = n * below
-
-
-@compiled(relaxed=False)
-def apply(function, x, value, slope, count):  # type: ignore[no-untyped-def]
-    """f and f' of the first count samples; x is overwritten where it is outside."""
-    outside = 0
-    if function.guarded:
-        low, high, hole = function.low, function.high, function.hole
-        for t in range(count):
-            if x[t] < low or x[t] > high or abs(x[t]) < hole:
-                outside += 1
-    if outside:
-        apply_guarded(function, x, value, slope, count)
-        return
-    code, exponent, whole = function.code, function.exponent, function.whole
-    if code == POWER:
-        powers(whole, x, value, slope, count)
-        return
-    for t in range(count):
-        value[t], slope[t] = value_and_slope(code, exponent, whole, x[t])
-
-
-@compiled(relaxed=False)
-def apply_guarded(function, x, value, slope, count):  # type: ignore[no-untyped-def]
-    """The same where some samples are outside the domain."""
-    code, exponent, whole = function.code, function.exponent, function.whole
-    for t in range(count):
-        if abs(x[t]) < function.hole:
-            value[t] = 0.0
-            slope[t] = 0.0
-        elif x[t] < function.low:
-            value[t] = function.low_value
-            slope[t] = 0.0
-        elif x[t] > function.high:
-            value[t] = function.high_value
-            slope[t] = 0.0
-        elif code == POWER:
-            below = whole_power(x[t], whole - 1)
-            value[t] = below * x[t]
-            slope[t] = whole * below
-        else:
-            value[t], slope[t] = value_and_slope(code, exponent, whole, x[t])

@@ -3,42 +3,23 @@
 from __future__ import annotations
 
 from kanstudio.training.kernel.compiled import compiled
-from kanstudio.training.kernel.rows import clear
+from kanstudio.training.kernel.plan import LOCAL
 
 
 @compiled(relaxed=False)
-def spline_weights(plan, params, weights, slope_weights):  # type: ignore[no-untyped-def]
-    """Per active spline mask * scale_sp * coef and mask * scale_base, and for its slope.
-
-    Dense layers have them side by side; local ones between ``degree`` zeros at both ends.
-    """
-    clear(weights, len(weights))
-    clear(slope_weights, len(slope_weights))
+def spline_weights(plan, params, weights):  # type: ignore[no-untyped-def]
+    """Per active spline mask * scale_sp * coef and mask * scale_base; all others stay 0."""
     for index in range(len(plan.layers) - 1):
         layer = plan.layers[index]
-        k, n_knots = layer.degree, layer.n_knots
-        n_basis = n_knots - k - 1
-        pad = 0 if layer.dense else k
+        n_basis = layer.n_knots - layer.degree - 1
+        pad = layer.degree if layer.kind == LOCAL else 0
         for e in range(layer.first_spline, layer.last_spline):
             edge = plan.splines[e]
             coef = edge.params
             factor = edge.mask * params[coef + n_basis + 1]
-            base = edge.mask * params[coef + n_basis]
-            at = edge.weights
-            slope_at = edge.slope_weights
             for b in range(n_basis):
-                weights[at + pad + b] = factor * params[coef + b]
-            weights[at + layer.width - 1] = base
-            slope_weights[slope_at + layer.slope_width - 1] = base
-            if k == 0:
-                continue
-            top = layer.widths + (edge.slot * k + k - 1) * n_knots
-            for b in range(n_basis + 1):
-                here = params[coef + b] if b < n_basis else 0.0
-                before = params[coef + b - 1] if b > 0 else 0.0
-                slope_weights[slope_at + pad + b] = (
-                    factor * k * (here - before) * plan.widths[top + b]
-                )
+                weights[edge.weights + pad + b] = factor * params[coef + b]
+            weights[edge.weights + layer.width - 1] = edge.mask * params[coef + n_basis]
 
 
 @compiled(relaxed=False)
@@ -47,15 +28,36 @@ def weight_gradient(plan, params, weight_sums, gradient):  # type: ignore[no-unt
     for index in range(len(plan.layers) - 1):
         layer = plan.layers[index]
         n_basis = layer.n_knots - layer.degree - 1
-        pad = 0 if layer.dense else layer.degree
+        pad = layer.degree if layer.kind == LOCAL else 0
         for e in range(layer.first_spline, layer.last_spline):
             edge = plan.splines[e]
             coef = edge.params
             factor = edge.mask * params[coef + n_basis + 1]
-            at = edge.weights
             total = 0.0
             for b in range(n_basis):
-                gradient[coef + b] += factor * weight_sums[at + pad + b]
-                total += params[coef + b] * weight_sums[at + pad + b]
-            gradient[coef + n_basis] += edge.mask * weight_sums[at + layer.width - 1]
-            gradient[coef + n_basis + 1] += edge.mask * total
+                by_weight = weight_sums[edge.weights + pad + b]
+                gradient[coef + b] = factor * by_weight
+                total += params[coef + b] * by_weight
+            by_base = weight_sums[edge.weights + layer.width - 1]
+            gradient[coef + n_basis] = edge.mask * by_base
+            gradient[coef + n_basis + 1] = edge.mask * total
+
+
+@compiled(relaxed=False)
+def affine_in(plan, params, affine):  # type: ignore[no-untyped-def]
+    """Take the affine maps that are trained from the parameters."""
+    for index in range(len(plan.layers) - 1):
+        layer = plan.layers[index]
+        if layer.affine_params >= 0:
+            for i in range(2 * (layer.n_subnodes + layer.n_nodes)):
+                affine[layer.affine + i] = params[layer.affine_params + i]
+
+
+@compiled(relaxed=False)
+def affine_out(plan, affine_sums, gradient):  # type: ignore[no-untyped-def]
+    """The reverse of affine_in, for derivatives."""
+    for index in range(len(plan.layers) - 1):
+        layer = plan.layers[index]
+        if layer.affine_params >= 0:
+            for i in range(2 * (layer.n_subnodes + layer.n_nodes)):
+                gradient[layer.affine_params + i] = affine_sums[layer.affine + i]

@@ -1,0 +1,156 @@
+"""Sums of splines over the edges of a layer, forward and backward."""
+
+from __future__ import annotations
+
+from kanstudio.training.kernel.compiled import compiled
+from kanstudio.training.kernel.plan import LOCAL
+from kanstudio.training.kernel.rows import (
+    FOUR,
+    ONE,
+    T1,
+    THREE,
+    TWO,
+    U,
+    at,
+    product_row,
+    product_square,
+    slope_column,
+    slope_row,
+    slope_square,
+    weigh_row,
+    weigh_square,
+)
+
+
+@compiled(relaxed=False)
+def add_splines(plan, layer, source, base, indices, weights, work):  # type: ignore[no-untyped-def]
+    """Add every active spline to its subnode's sum; features are rows of source from base."""
+    if layer.kind == LOCAL:
+        for e in range(layer.first_spline, layer.last_spline):
+            edge = plan.splines[e]
+            out = layer.sum_row + edge.subnode
+            row = base + edge.slot * layer.features
+            index = layer.index_row + edge.slot
+            weigh_local(source, row, layer.size, indices, index, weights, edge.weights, work, out)
+            last = edge.weights + layer.width - 1
+            weigh_row(source, row + layer.size, 1, weights, last, work, out)
+        return
+    for i in range(layer.first_block, layer.last_block):
+        block = plan.blocks[i]
+        row = base + block.slot * layer.features
+        out, n_rows = layer.sum_row + block.subnode, block.n_rows
+        if block.n_fours:
+            for r in range(0, n_rows, 4):
+                for j in range(0, 4 * block.n_fours, 4):
+                    first = block.weights + j * n_rows + r
+                    weigh_square(source, row + r, weights, first, n_rows, work, out + j)
+        for j in range(4 * block.n_fours, block.n_subnodes):
+            weigh_row(source, row, n_rows, weights, block.weights + j * n_rows, work, out + j)
+
+
+@compiled(relaxed=False)
+def add_products(plan, layer, source, base, indices, work, sums):  # type: ignore[no-untyped-def]
+    """Derivatives by the weights, added to sums; those by the subnodes are in dsum rows."""
+    if layer.kind == LOCAL:
+        for e in range(layer.first_spline, layer.last_spline):
+            edge = plan.splines[e]
+            given = layer.dsum_row + edge.subnode
+            row = base + edge.slot * layer.features
+            index = layer.index_row + edge.slot
+            product_local(source, row, layer.size, indices, index, work, given, sums, edge.weights)
+            last = edge.weights + layer.width - 1
+            product_row(source, row + layer.size, 1, work, given, sums, last)
+        return
+    for i in range(layer.first_block, layer.last_block):
+        block = plan.blocks[i]
+        row = base + block.slot * layer.features
+        given, n_rows = layer.dsum_row + block.subnode, block.n_rows
+        if block.n_fours:
+            for r in range(0, n_rows, 4):
+                for j in range(0, 4 * block.n_fours, 4):
+                    first = block.weights + j * n_rows + r
+                    product_square(source, row + r, work, given + j, sums, first, n_rows)
+        for j in range(4 * block.n_fours, block.n_subnodes):
+            product_row(source, row, n_rows, work, given + j, sums, block.weights + j * n_rows)
+
+
+@compiled(relaxed=False)
+def add_slopes(plan, layer, indices, weights, work):  # type: ignore[no-untyped-def]
+    """Derivatives by the inputs, added to the dx rows."""
+    if layer.kind == LOCAL:
+        for e in range(layer.first_spline, layer.last_spline):
+            edge = plan.splines[e]
+            given, out = layer.dsum_row + edge.subnode, layer.dx_row + edge.source
+            row = layer.slope_row + edge.slot * layer.features
+            index = layer.index_row + edge.slot
+            slope_local(row, layer.size, indices, index, weights, edge.weights, work, given, out)
+            last = edge.weights + layer.width - 1
+            slope_row(row + layer.size, 1, work, given, weights, last, out)
+        return
+    for i in range(layer.first_block, layer.last_block):
+        block = plan.blocks[i]
+        for slot in range(block.n_slots):
+            row = layer.slope_row + (block.slot + slot) * layer.features
+            out = layer.dx_row + plan.active[layer.first_active + block.slot + slot]
+            block_slopes(layer, block, slot * layer.features, row, weights, work, out)
+
+
+@compiled(relaxed=False)
+def block_slopes(layer, block, column, row, weights, work, out):  # type: ignore[no-untyped-def]
+    """One source's part of add_slopes: its rows of slopes, and the weights from a column."""
+    given, stride = layer.dsum_row + block.subnode, block.n_rows
+    fours = layer.features // 4 * 4
+    for j in range(0, 4 * block.n_fours, 4):
+        first = block.weights + j * stride + column
+        for r in range(0, fours, 4):
+            slope_square(row + r, work, given + j, weights, first + r, stride, out)
+        for r in range(fours, layer.features):
+            slope_column(row + r, work, given + j, weights, first + r, stride, out)
+    for j in range(4 * block.n_fours, block.n_subnodes):
+        first = block.weights + j * stride + column
+        slope_row(row, layer.features, work, given + j, weights, first, out)
+
+
+@compiled(relaxed=True)
+def weigh_local(source, row, size, indices, index_row, weights, first, work, out):  # type: ignore[no-untyped-def]
+    """Add to a row of work ``size`` numbers a sample, each with weights of its own."""
+    a, i, y, n = at(row), at(index_row), at(out), U(size)
+    for t in range(T1):
+        w, x = U(first) + U(indices[i + t]), a + t * n
+        for r in range(U(0), n, FOUR):
+            work[y + t] += (
+                weights[w + r] * source[x + r]
+                + weights[w + r + ONE] * source[x + r + ONE]
+                + weights[w + r + TWO] * source[x + r + TWO]
+                + weights[w + r + THREE] * source[x + r + THREE]
+            )
+
+
+@compiled(relaxed=True)
+def product_local(source, row, size, indices, index_row, work, given, sums, first):  # type: ignore[no-untyped-def]
+    """Add the products of a row of work with ``size`` numbers a sample to sums of their own."""
+    a, i, y, n = at(row), at(index_row), at(given), U(size)
+    for t in range(T1):
+        s, x, g = U(first) + U(indices[i + t]), a + t * n, work[y + t]
+        for r in range(U(0), n, FOUR):
+            sums[s + r] += g * source[x + r]
+            sums[s + r + ONE] += g * source[x + r + ONE]
+            sums[s + r + TWO] += g * source[x + r + TWO]
+            sums[s + r + THREE] += g * source[x + r + THREE]
+
+
+@compiled(relaxed=True)
+def slope_local(row, size, indices, index_row, weights, first, work, given, out):  # type: ignore[no-untyped-def]
+    """weigh_local of slopes, times a given row."""
+    a, i, y, z, n = at(row), at(index_row), at(given), at(out), U(size)
+    for t in range(T1):
+        w, x = U(first) + U(indices[i + t]), a + t * n
+        slope = 0.0
+        for r in range(U(0), n, FOUR):
+            slope += (
+                weights[w + r] * work[x + r]
+                + weights[w + r + ONE] * work[x + r + ONE]
+                + weights[w + r + TWO] * work[x + r + TWO]
+                + weights[w + r + THREE] * work[x + r + THREE]
+            )
+        work[z + t] += work[y + t] * slope

@@ -1,0 +1,200 @@
+"""Functions of symbolic edges on whole rows of samples.
+
+The frequent ones are loops of vector code; all others are taken sample by sample.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kanstudio.training.kernel.compiled import compiled
+from kanstudio.training.kernel.elementary import (
+    MAX_ANGLE,
+    exp,
+    expm1_quick,
+    log,
+    sine_cosine,
+)
+from kanstudio.training.kernel.rows import T1, at
+from kanstudio.training.kernel.univariate import (
+    COS,
+    EXP,
+    GAUSSIAN,
+    HALF_POWER,
+    LOG,
+    POWER,
+    SIGMOID,
+    SILU,
+    SIN,
+    TANH,
+    value_and_slope,
+)
+
+
+@compiled(relaxed=False)
+def power_rows(n, work, x, base, value, slope):  # type: ignore[no-untyped-def]
+    """x^n and its derivative, n any whole number but 0; base: room for a row."""
+    a, v, s = at(x), at(value), at(slope)
+    if n == 1:
+        for t in range(T1):
+            work[v + t] = work[a + t]
+            work[s + t] = 1.0
+        return
+    if n == 2:
+        for t in range(T1):
+            work[v + t] = work[a + t] * work[a + t]
+            work[s + t] = 2.0 * work[a + t]
+        return
+    whole_power(n - 1, work, x, base, slope)
+    for t in range(T1):
+        below = work[s + t]
+        work[v + t] = below * work[a + t]
+        work[s + t] = n * below
+
+
+@compiled(relaxed=False)
+def whole_power(n, work, x, base, out):  # type: ignore[no-untyped-def]
+    """x^n by repeated squaring."""
+    a, b, v = at(x), at(base), at(out)
+    left = abs(n)
+    for t in range(T1):
+        work[v + t] = 1.0
+        work[b + t] = work[a + t]
+    while left > 0:
+        if left & 1:
+            for t in range(T1):
+                work[v + t] *= work[b + t]
+        left >>= 1
+        if left > 0:
+            for t in range(T1):
+                work[b + t] *= work[b + t]
+    if n < 0:
+        for t in range(T1):
+            work[v + t] = 1.0 / work[v + t]
+
+
+@compiled(relaxed=False)
+def half_power_rows(exponent, n, work, x, base, value, slope):  # type: ignore[no-untyped-def]
+    """x^(n + 1/2) and its derivative."""
+    whole_power(n, work, x, base, value)
+    a, v, s = at(x), at(value), at(slope)
+    for t in range(T1):
+        power = np.sqrt(work[a + t]) * work[v + t]
+        work[v + t] = power
+        work[s + t] = exponent * power / work[a + t]
+
+
+@compiled(relaxed=False)
+def sine_rows(shift, work, x, value, slope):  # type: ignore[no-untyped-def]
+    """sin and its derivative, or with shift those of cos; False if an angle is too large."""
+    a, v, s = at(x), at(value), at(slope)
+    small = True
+    for t in range(T1):
+        small &= not abs(work[a + t]) > MAX_ANGLE
+    if not small:
+        return False
+    for t in range(T1):
+        sine, cosine = sine_cosine(work[a + t])
+        work[v + t] = cosine if shift else sine
+        work[s + t] = -sine if shift else cosine
+    return True
+
+
+@compiled(relaxed=False)
+def exponential_rows(code, work, x, value, slope):  # type: ignore[no-untyped-def]
+    """exp, gaussian, and log, which is as quick."""
+    a, v, s = at(x), at(value), at(slope)
+    if code == EXP:
+        for t in range(T1):
+            power = exp(work[a + t])
+            work[v + t] = power
+            work[s + t] = power
+    elif code == LOG:
+        for t in range(T1):
+            work[v + t] = log(work[a + t])
+            work[s + t] = 1.0 / work[a + t]
+    else:
+        for t in range(T1):
+            z = work[a + t]
+            near = min(max(z, -40.0), 40.0)
+            power = exp(-near * near)
+            power = power if z == z else z
+            work[v + t] = power
+            work[s + t] = -2.0 * z * power if near == z else 0.0
+
+
+@compiled(relaxed=False)
+def sigmoid_rows(code, work, x, value, slope):  # type: ignore[no-untyped-def]
+    """tanh, sigmoid and silu."""
+    a, v, s = at(x), at(value), at(slope)
+    if code == TANH:
+        for t in range(T1):
+            z = work[a + t]
+            below = expm1_quick(-2.0 * abs(z))
+            size = -below / (2.0 + below)
+            tanh = size if z >= 0.0 else -size
+            tanh = tanh if z == z else z
+            work[v + t] = tanh
+            work[s + t] = 1.0 - tanh * tanh
+    elif code == SIGMOID:
+        for t in range(T1):
+            logistic = 1.0 / (1.0 + exp(-work[a + t]))
+            work[v + t] = logistic
+            work[s + t] = logistic * (1.0 - logistic)
+    else:
+        for t in range(T1):
+            z = work[a + t]
+            logistic = 1.0 / (1.0 + exp(-z))
+            work[v + t] = z * logistic
+            work[s + t] = logistic * (1.0 + z * (1.0 - logistic))
+
+
+@compiled(relaxed=False)
+def evaluate_rows(function, work, x, base, value, slope):  # type: ignore[no-untyped-def]
+    """f and f' of a row whose samples are all inside the domain."""
+    code, exponent, whole = function.code, function.exponent, function.whole
+    if code == POWER:
+        power_rows(whole, work, x, base, value, slope)
+        return
+    if code == HALF_POWER:
+        half_power_rows(exponent, whole, work, x, base, value, slope)
+        return
+    if code in (EXP, LOG, GAUSSIAN):
+        exponential_rows(code, work, x, value, slope)
+        return
+    if code in (TANH, SIGMOID, SILU):
+        sigmoid_rows(code, work, x, value, slope)
+        return
+    if code in (SIN, COS) and sine_rows(code == COS, work, x, value, slope):
+        return
+    a, v, s = at(x), at(value), at(slope)
+    for t in range(T1):
+        work[v + t], work[s + t] = value_and_slope(code, exponent, whole, work[a + t])
+
+
+@compiled(relaxed=False)
+def apply(function, work, x, room, value, slope):  # type: ignore[no-untyped-def]
+    """f and f' of a row of samples, in the domain or not; room: two rows to work in."""
+    if not function.guarded:
+        evaluate_rows(function, work, x, room, value, slope)
+        return
+    low, high, hole = function.low, function.high, function.hole
+    a, safe = at(x), at(room + 1)
+    outside = False
+    for t in range(T1):
+        z = work[a + t]
+        out = (z < low) | (z > high) | (abs(z) < hole)
+        work[safe + t] = function.anchor if out else z
+        outside |= out
+    evaluate_rows(function, work, room + 1, room, value, slope)
+    if not outside:
+        return
+    v, s = at(value), at(slope)
+    for t in range(T1):
+        z = work[a + t]
+        below, above, near = z < low, z > high, abs(z) < hole
+        inside = work[v + t]
+        inside = function.low_value if below else inside
+        inside = function.high_value if above else inside
+        work[v + t] = 0.0 if near else inside
+        work[s + t] = 0.0 if (below | above | near) else work[s + t]
