@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from kanstudio import functions
 from kanstudio.errors import DataError, FileError, KanStudioError, TrainingError
+from kanstudio.files.model import read_network, save_network
 from kanstudio.network import checks, edits
 from kanstudio.network.build import empty_network
 from kanstudio.network.forward import (
@@ -39,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 # How far the outputs of a formula in simple numbers may be from the network's, per dtype.
 _TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-6}
+
+_DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 TRAINABLE = ("coef", "scale_base", "scale_sp", "affine")
 
@@ -128,6 +132,31 @@ class KAN(nn.Module):
         nn.Module.__init__(model)
         model._begin(network, dtype or torch.get_default_dtype(), device)
         return model
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a file, every bit of it; an old file stays whole until then.
+
+        The file is in the safetensors format and holds numbers and names, never code.
+        Raises FileError.
+        """
+        save_network(self.network(), path, {"dtype": str(self.dtype).removeprefix("torch.")})
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str] | bytes,
+        *,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str = "cpu",
+    ) -> KAN:
+        """The model in a file, or in the bytes of one; dtype None is the one it was saved with.
+
+        Raises FileError for a file that is damaged, newer than this version or no model, and
+        for a function that is not known here.
+        """
+        network, manifest = read_network(path)
+        saved = _DTYPES.get(str(manifest.get("dtype")))
+        return cls.from_network(network, dtype=dtype or saved, device=device)
 
     def _begin(self, network: Network, dtype: torch.dtype, device: torch.device | str) -> None:
         if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
