@@ -6,7 +6,7 @@ than one call. Numbers are folded as the network would: with the function table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sympy as sp
 import torch
@@ -28,6 +28,12 @@ def multiply(factors: Sequence[sp.Expr]) -> sp.Expr:
     """The product; quick where there is nothing to multiply."""
     kept = [factor for factor in factors if factor != 1]
     return kept[0] if len(kept) == 1 else algebra.multiply(kept)
+
+
+def coefficients(expression: sp.Expr) -> dict[sp.Expr, sp.Expr]:
+    """From each term without its number to the number; the constant stands under 1."""
+    terms = (term.as_coeff_Mul() for term in sp.Add.make_args(expression))
+    return {rest: number for number, rest in terms}
 
 
 def power(base: sp.Expr, exponent: sp.Expr, number: Number) -> sp.Expr:
@@ -58,12 +64,7 @@ def call(name: str, argument: sp.Expr, number: Number) -> sp.Expr:
 def rebuilt(body: Callable[[sp.Expr], sp.Expr], argument: sp.Expr, number: Number) -> sp.Expr:
     """A function that is more than one call, of an argument: its body, made here again."""
     slot = sp.Dummy()
-    values: dict[sp.Basic, sp.Expr] = {slot: argument}
-    expression = body(slot)
-    for node in sp.postorder_traversal(expression):
-        if node not in values:
-            values[node] = again(node, [values[part] for part in node.args], number)
-    return values[expression]
+    return replaced(body(slot), {slot: argument}, number)
 
 
 def again(node: sp.Basic, arguments: Sequence[sp.Expr], number: Number) -> sp.Expr:
@@ -91,6 +92,15 @@ def remade(node: sp.Basic, arguments: Sequence[sp.Basic]) -> sp.Basic:
     if isinstance(node, sp.Function | sp.Pow | sp.Max | sp.Min | sp.core.relational.Relational):
         return node.func(*arguments, evaluate=False)
     return node.func(*arguments)
+
+
+def replaced(expression: sp.Expr, mapping: Mapping[sp.Expr, sp.Expr], number: Number) -> sp.Expr:
+    """The expression with other parts in place of some, in canonical form."""
+    values: dict[sp.Basic, sp.Expr] = dict(mapping)
+    for node in sp.postorder_traversal(expression):
+        if node not in values:
+            values[node] = again(node, [values[part] for part in node.args], number)
+    return values[expression]
 
 
 def exponential(argument: sp.Expr, number: Number) -> sp.Expr:

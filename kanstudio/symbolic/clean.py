@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 
 from kanstudio.network.network import FloatArray
-from kanstudio.symbolic.arithmetic import Number, again
+from kanstudio.symbolic.arithmetic import Number, replaced
 from kanstudio.symbolic.constants import EXACT, recognise
 from kanstudio.symbolic.program import Program
 
@@ -76,15 +76,6 @@ def cleaned(
     if not accepted:
         return list(expressions)
     return [replaced(expression, accepted, number) for expression in expressions]
-
-
-def replaced(expression: sp.Expr, mapping: Mapping[sp.Expr, sp.Expr], number: Number) -> sp.Expr:
-    """The expression with other parts in place of some, in canonical form."""
-    values: dict[sp.Basic, sp.Expr] = dict(mapping)
-    for node in sp.postorder_traversal(expression):
-        if node not in values:
-            values[node] = again(node, [values[part] for part in node.args], number)
-    return values[expression]
 
 
 def _is_rough(item: sp.Expr) -> bool:

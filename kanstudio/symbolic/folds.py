@@ -1,9 +1,7 @@
-"""Max, Min, atan2 and Piecewise, found in the sums that stand for them in a network.
+"""Max, Min, Mod and atan2, found in the sums and products that stand for them in a network.
 
-The compiler writes max(a, b) as a + relu(b - a), and a condition a > b as the indicator
-sgn(relu(a - b)), which is 1 where it holds and 0 elsewhere. All that is done here is an
-identity for real numbers. A Piecewise matters for more than looks: a branch that is not
-taken need not have a value.
+The compiler writes max(a, b) as a + relu(b - a) or with a Heaviside step, and mod(a, b) as
+b * frac(a / b). All that is done here is an identity for real numbers.
 """
 
 from __future__ import annotations
@@ -13,38 +11,43 @@ from collections.abc import Mapping
 import sympy as sp
 
 from kanstudio.functions.heads import relu
-from kanstudio.symbolic.arithmetic import Number, add, again, multiply
+from kanstudio.symbolic.arithmetic import (
+    Number,
+    add,
+    again,
+    coefficients,
+    multiply,
+    power,
+    replaced,
+)
+from kanstudio.symbolic.branches import Branches
 
-_MOST_BRANCHES = 200
 _HALF_PI = sp.pi / 2
-ZERO, ONE, MINUS_ONE = sp.Integer(0), sp.Integer(1), sp.Integer(-1)
+_MARKS = (relu, sp.sign, sp.Heaviside, sp.frac)
+ONE, MINUS_ONE = sp.Integer(1), sp.Integer(-1)
 
 
 def folded(expression: sp.Expr, number: Number) -> sp.Expr:
     """The same function, with Max, Min, atan2 and Piecewise where a network has sums."""
-    if not any(isinstance(node, relu | sp.sign) for node in sp.preorder_traversal(expression)):
+    if not any(isinstance(node, _MARKS) for node in sp.preorder_traversal(expression)):
         return expression
     values: dict[sp.Basic, sp.Expr] = {}
     for node in sp.postorder_traversal(expression):
         if node not in values:
             made = again(node, [values[part] for part in node.args], number)
-            values[node] = _angles(_maxima(made)) if isinstance(made, sp.Add) else made
-    return _Branches(number).folded(values[expression])
+            if isinstance(made, sp.Add):
+                made = _angles(_chosen(_maxima(made), number))
+            values[node] = _remainder(made, number) if isinstance(made, sp.Mul) else made
+    return Branches(number).folded(values[expression])
 
 
 # Max and Min
 
 
-def _coefficients(expression: sp.Expr) -> dict[sp.Expr, sp.Expr]:
-    """From each term without its number to the number; the constant stands under 1."""
-    terms = (term.as_coeff_Mul() for term in sp.Add.make_args(expression))
-    return {rest: number for number, rest in terms}
-
-
 def _maxima(total: sp.Expr) -> sp.Expr:
     """a + relu(b - a) is Max(a, b)."""
     while isinstance(total, sp.Add):
-        folded_once = _one_maximum(_coefficients(total))
+        folded_once = _one_maximum(coefficients(total))
         if folded_once is None:
             return total
         total = folded_once
@@ -56,7 +59,7 @@ def _one_maximum(terms: Mapping[sp.Expr, sp.Expr]) -> sp.Expr | None:
         if not isinstance(ramp, relu):
             continue
         # scale * (a + relu(b - a)): a is what the sum and -(b - a) have in common.
-        difference = _coefficients(ramp.args[0])
+        difference = coefficients(ramp.args[0])
         common = [
             (rest, -number)
             for rest, number in difference.items()
@@ -81,13 +84,76 @@ def _larger(first: sp.Expr, second: sp.Expr) -> sp.Expr:
 
 
 def _signs(part: sp.Expr) -> list[sp.Expr]:
-    return list(_coefficients(part).values())
+    return list(coefficients(part).values())
 
 
 def _lattice(head: type[sp.Expr], parts: list[sp.Expr]) -> sp.Expr:
     flat = [item for part in parts for item in (part.args if isinstance(part, head) else [part])]
     distinct = list(dict.fromkeys(flat))
     return distinct[0] if len(distinct) == 1 else head(*distinct, evaluate=False)
+
+
+def _chosen(total: sp.Expr, number: Number) -> sp.Expr:
+    """b*H(b - a) + a*(1 - H(b - a)) is Max(a, b); with H(a - b) it is Min(a, b)."""
+    steps = dict.fromkeys(part for term in sp.Add.make_args(total) for part in _steps(term))
+    for step in steps:
+        terms = sp.Add.make_args(total)
+        inside = [term for term in terms if step in _steps(term)]
+        outside = [term for term in terms if step not in _steps(term)]
+        one, other = (
+            add([replaced(term, {step: value}, number) for term in inside])
+            for value in (ONE, sp.Integer(0))
+        )
+        difference = add([one, multiply([MINUS_ONE, other])])
+        larger = difference == step.args[0]
+        if not larger and difference != multiply([MINUS_ONE, step.args[0]]):
+            continue
+        if other == 0:
+            # 3 - 3*H + x*H: the 3 belongs to both.
+            numbers = [term for term in outside if term.is_number]
+            outside = [term for term in outside if not term.is_number]
+            one, other = add([one, *numbers]), add(numbers) if numbers else other
+        total = add([*outside, _lattice(sp.Max if larger else sp.Min, [one, other])])
+    return total
+
+
+def _steps(term: sp.Expr) -> list[sp.Expr]:
+    """The Heaviside functions H that are factors of a term, as H or as 1 - H."""
+    parts = [part for factor in sp.Mul.make_args(term) for part in sp.Add.make_args(factor)]
+    return [part for part in (p.as_coeff_Mul()[1] for p in parts) if isinstance(part, sp.Heaviside)]
+
+
+# Mod
+
+
+def _remainder(product: sp.Expr, number: Number) -> sp.Expr:
+    """b*frac(a/b) is Mod(a, b), where that takes divisions away."""
+    for part in product.args:
+        if not isinstance(part, sp.frac):
+            continue
+        others = [factor for factor in product.args if factor is not part]
+        constant = multiply([factor for factor in others if factor.is_number] or [ONE])
+        for modulus in (_denominator(part.args[0], number), constant):
+            value = multiply([modulus, part.args[0]])
+            outside = multiply([*others, power(modulus, MINUS_ONE, number)])
+            if modulus != 1 and _denominator(value, number) == _denominator(outside, number) == 1:
+                return multiply([outside, sp.Mod(value, modulus, evaluate=False)])
+    return product
+
+
+def _denominator(expression: sp.Expr, number: Number) -> sp.Expr:
+    """What the first term with a division is divided by; 1 if there is none."""
+    for term in sp.Add.make_args(expression):
+        scale, rest = term.as_coeff_Mul()
+        below = [sp.Integer(scale.q)] if scale.is_Rational else []
+        for factor in sp.Mul.make_args(rest):
+            base, exponent = factor.as_base_exp()
+            if exponent.is_Rational and exponent.is_negative:
+                below.append(power(base, -exponent, number))
+        found = multiply(below) if below else ONE
+        if found != 1:
+            return found
+    return ONE
 
 
 # atan2
@@ -102,14 +168,14 @@ def _angles(total: sp.Expr) -> sp.Expr:
     """atan(y/x) with the terms that turn it by pi is atan2(y, x)."""
     if not isinstance(total, sp.Add):
         return total
-    terms = _coefficients(total)
+    terms = coefficients(total)
     for angle, scale in terms.items():
         if not isinstance(angle, sp.atan):
             continue
         for x, y in _legs(total):
             if multiply([y, sp.Pow(x, MINUS_ONE)]) != angle.args[0]:
                 continue
-            turned = _coefficients(multiply([scale, add([angle, *_turns(y, x)])]))
+            turned = coefficients(multiply([scale, add([angle, *_turns(y, x)])]))
             if all(terms.get(rest) == number for rest, number in turned.items()):
                 others = [multiply([n, rest]) for rest, n in terms.items() if rest not in turned]
                 return add([*others, multiply([scale, sp.atan2(y, x, evaluate=False)])])
@@ -143,102 +209,3 @@ def _legs(total: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
                 found[multiply([MINUS_ONE, node.args[0].args[0]])] = None
     legs = list(found)[:8]
     return [(x, y) for x in legs for y in legs if x != y and not x.is_number]
-
-
-# Piecewise
-
-
-def _is_indicator(node: sp.Basic) -> bool:
-    """1 where a condition holds and 0 elsewhere: sgn(relu(u)) of u > 0, |sgn(u)| of u != 0."""
-    if isinstance(node, sp.sign):
-        return isinstance(node.args[0], relu)
-    return isinstance(node, sp.Abs) and isinstance(node.args[0], sp.sign)
-
-
-def _indicators(factor: sp.Expr) -> list[sp.Expr]:
-    """The indicators of a factor that is made of them and numbers alone, such as 1 - H."""
-    found = []
-    for term in sp.Add.make_args(factor):
-        rest = term.as_coeff_Mul()[1]
-        parts = sp.Mul.make_args(rest)
-        if rest == 1:
-            continue
-        if not all(_is_indicator(part) for part in parts):
-            return []
-        found += parts
-    return found
-
-
-def _switches(term: sp.Expr) -> list[sp.Expr]:
-    """The indicators that switch a whole term on and off."""
-    return [found for factor in sp.Mul.make_args(term) for found in _indicators(factor)]
-
-
-class _Branches:
-    """Turns indicators into conditions."""
-
-    def __init__(self, number: Number) -> None:
-        self.number = number
-        self.left = _MOST_BRANCHES
-
-    def folded(self, expression: sp.Expr) -> sp.Expr:
-        if not any(_is_indicator(node) for node in sp.preorder_traversal(expression)):
-            return expression
-        terms = sp.Add.make_args(expression)
-        switched = [(term, _switches(term)) for term in terms]
-        counts: dict[sp.Expr, int] = {}
-        for _, found in switched:
-            for indicator in dict.fromkeys(found):
-                counts[indicator] = counts.get(indicator, 0) + 1
-        if counts and self.left > 0:
-            self.left -= 1
-            chosen = max(counts, key=lambda indicator: counts[indicator])
-            inside = [term for term, found in switched if chosen in found]
-            outside = [term for term, found in switched if chosen not in found]
-            return self.split(chosen, inside, outside)
-        if counts or not expression.args:
-            return expression
-        return again(expression, [self.folded(part) for part in expression.args], self.number)
-
-    def split(self, indicator: sp.Expr, inside: list[sp.Expr], outside: list[sp.Expr]) -> sp.Expr:
-        """The sum of all terms, those inside as one Piecewise."""
-        one, other = (
-            add([self.replaced(term, indicator, value) for term in inside]) for value in (ONE, ZERO)
-        )
-        if other == 0:
-            # 2 - 2*H + H*(x + 1): the 2 belongs to both branches.
-            numbers = [term for term in outside if term.is_number]
-            outside = [term for term in outside if not term.is_number]
-            one, other = add([one, *numbers]), add([other, *numbers])
-        one, other = self.folded(one), self.folded(other)
-        pairs = list(other.args) if isinstance(other, sp.Piecewise) else [(other, sp.true)]
-        argument = indicator.args[0].args[0]
-        if isinstance(indicator, sp.Abs):
-            pairs = [(other, sp.Eq(*_sides(argument), evaluate=False)), (one, sp.true)]
-        else:
-            pairs = [(one, _positive(argument)), *pairs]
-        chosen = sp.Piecewise(*pairs, evaluate=False)
-        return add([self.folded(add(outside)), chosen]) if outside else chosen
-
-    def replaced(self, term: sp.Expr, indicator: sp.Expr, value: sp.Expr) -> sp.Expr:
-        values: dict[sp.Basic, sp.Expr] = {indicator: value}
-        for node in sp.postorder_traversal(term):
-            if node not in values:
-                values[node] = again(node, [values[part] for part in node.args], self.number)
-        return values[term]
-
-
-def _sides(difference: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
-    """(a, b) of a - b, without minus signs."""
-    terms = _coefficients(difference)
-    left = [multiply([n, rest]) for rest, n in terms.items() if not n.is_negative]
-    right = [multiply([-n, rest]) for rest, n in terms.items() if n.is_negative]
-    return (add(left) if left else ZERO), (add(right) if right else ZERO)
-
-
-def _positive(difference: sp.Expr) -> sp.Expr:
-    """The condition a > b for a - b, or b < a where a is a number."""
-    left, right = _sides(difference)
-    if left.is_number:
-        return sp.StrictLessThan(right, left, evaluate=False)
-    return sp.StrictGreaterThan(left, right, evaluate=False)

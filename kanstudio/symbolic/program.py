@@ -100,6 +100,7 @@ _OPERATIONS: dict[type, Operation] = {
     sp.Max: lambda *parts: functools.reduce(np.maximum, parts),
     sp.Min: lambda *parts: functools.reduce(np.minimum, parts),
     sp.atan2: np.arctan2,
+    sp.Mod: np.mod,
     sp.Piecewise: _piecewise,
     sp.functions.elementary.piecewise.ExprCondPair: lambda value, condition: (value, condition),
     sp.Lt: np.less,
