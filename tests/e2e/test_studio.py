@@ -317,10 +317,12 @@ def test_names_and_ranges_belong_to_each_input_and_output(studio_page: Page) -> 
     until_changed(page, "version", version)
     expect(page.get_by_role("status", name="Message")).to_contain_text("outside the formula")
     inspector = page.get_by_role("region", name="Inspector")
-    for node, name in (("Input t", "θ"), ("Output ω", "force")):
+    field = inspector.get_by_role("textbox", name="Name")
+    for node, old, new in (("Input t", "t", "θ"), ("Output ω", "omega", "force")):
         version = fact(page, "version")
         page.get_by_role("button", name=node, exact=True).click()
-        inspector.get_by_role("textbox", name="Name").fill(name)
+        expect(field).to_have_value(old, timeout=LONG)
+        field.fill(new)
         page.keyboard.press("Enter")
         until_changed(page, "version", version)
     formula = page.get_by_role("textbox", name="Formula")
