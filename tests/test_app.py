@@ -19,10 +19,11 @@ from kanstudio.app.figures import histogram, thinned
 from kanstudio.app.gallery import GALLERY, examples, find_example
 from kanstudio.app.inline import one_line
 from kanstudio.app.notebook import _document
-from kanstudio.app.present import arities, front_counts, level_values, n_parameters, small
+from kanstudio.app.present import arities, front_counts, level_values, small
 from kanstudio.app.reading import read
 from kanstudio.app.session import Selection, Session
 from kanstudio.app.views.sidebar import steps
+from kanstudio.compiler import cost_of
 from kanstudio.editor.commands import ExpandDepth, ExpandWidth, Perturb
 from kanstudio.editor.document import new_document
 from kanstudio.errors import FileError, TrainingError
@@ -421,9 +422,8 @@ class TestWords:
         session = Session(new_document("x*y + sin(x)"))
         session.do(Perturb("all", 0.1))
         assert sum(front_counts(session.network)) == session.network.n_edge
-        assert n_parameters(session.network) > n_parameters(
-            session.history.entries[0].document.network
-        )
+        before = session.history.entries[0].document.network
+        assert cost_of(session.network).parameters > cost_of(before).parameters
 
     def test_last_level_holds_the_outputs(self) -> None:
         document = new_document("x*y + sin(x)")

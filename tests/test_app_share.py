@@ -42,6 +42,7 @@ def test_no_formula_is_no_document() -> None:
         "?formula=__import__('os')",
         "?formula=x&inputs=<b>",
         "?formula=%ff%00x",
+        "?formula=x&strategy=smallest",
     ],
 )
 def test_a_bad_link_is_an_error_that_the_page_can_show(query: str) -> None:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import panel as pn
 import param
@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 LOG = logging.getLogger("kanstudio.app")
 MAX_TEXT = 20_000
 MAX_LIST = 1_000
+Choice = TypeVar("Choice", bound=str)
 
 
 @cache
@@ -49,11 +50,12 @@ class Message:
             raise BadMessage(f"{key} is no text of at most {limit} characters")
         return value
 
-    def choice(self, key: str, allowed: tuple[str, ...]) -> str:
+    def choice(self, key: str, allowed: tuple[Choice, ...]) -> Choice:
         value = self.text(key, 100)
-        if value not in allowed:
-            raise BadMessage(f"{key} is none of {allowed}")
-        return value
+        for one in allowed:
+            if value == one:
+                return one
+        raise BadMessage(f"{key} is none of {allowed}")
 
     def number(self, key: str) -> float | None:
         """A finite number; None for a field that is empty or holds something else."""

@@ -69,15 +69,6 @@ def front_counts(network: Network) -> tuple[int, int, int]:
     return symbolic, spline, both
 
 
-def n_parameters(network: Network) -> int:
-    """Trainable numbers of the active fronts: four of a function, B + 2 of a spline."""
-    total = 0
-    for layer in network.layers:
-        total += 4 * int(layer.symbolic_active.sum())
-        total += (layer.coef.shape[2] + 2) * int(layer.spline_active.sum())
-    return total
-
-
 def facts_of_structure(network: Network) -> dict[str, Any]:
     """The status line's data about the network."""
     symbolic, spline, both = front_counts(network)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kanstudio.editor.document import read_formula
@@ -10,6 +11,9 @@ from kanstudio.formula import Formula, latex_of_name
 
 MAX_LATEX = 4_000
 """A longer reading helps nobody and would take the browser long to typeset."""
+
+MAX_LINES = 8
+"""So many outputs and notes are shown."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,14 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Check:
-    """What was made of a text: LaTeX and notes, or a mistake."""
+    """What was made of a text: LaTeX and notes, or a mistake.
+
+    latex: all outputs on one line; lines: each on its own.
+    """
 
     text: str
     latex: str = ""
+    lines: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     error: Mistake | None = None
@@ -47,17 +55,22 @@ def read(text: str, inputs: tuple[str, ...] | None = None) -> Check:
         parsed = read_formula(text, inputs)
     except FormulaError as error:
         return Check(text, error=mistake(error, text))
-    return Check(text, latex(parsed), tuple(parsed.notes), tuple(parsed.variables))
+    lines = latex_lines(parsed)
+    return Check(text, in_one(lines), lines, tuple(parsed.notes), tuple(parsed.variables))
 
 
-def latex(parsed: Formula) -> str:
-    """All outputs as one line of LaTeX; empty if it would be too long to read."""
-    lines = [
+def latex_lines(parsed: Formula) -> tuple[str, ...]:
+    """A line of LaTeX per output; none if they would be too long to read."""
+    lines = tuple(
         f"{latex_of_name(output.name)} = {output.latex}" if output.name else output.latex
         for output in parsed.outputs
-    ]
-    joined = r",\quad ".join(lines)
-    return joined if len(joined) <= MAX_LATEX else ""
+    )
+    return lines if sum(map(len, lines)) <= MAX_LATEX else ()
+
+
+def in_one(lines: Sequence[str]) -> str:
+    """Lines of LaTeX as a single one."""
+    return r",\quad ".join(lines)
 
 
 def mistake(error: KanStudioError, text: str) -> Mistake:

@@ -12,9 +12,11 @@ from typing import Literal
 
 import numpy as np
 
+from kanstudio.app.costs import CostWatch
 from kanstudio.app.gallery import Example, first_document
 from kanstudio.app.present import left_out
 from kanstudio.app.reading import Check, read
+from kanstudio.compiler import Strategy
 from kanstudio.editor.commands import (
     ApplyTraining,
     Command,
@@ -40,7 +42,7 @@ LIVE_SAMPLES = 256
 
 Topic = Literal[
     "document", "network", "selection", "colour", "theme", "check", "notice", "run", "settings",
-    "level",
+    "level", "costs",
 ]  # fmt: skip
 Listener = Callable[[frozenset[Topic]], None]
 Tone = Literal["good", "error"]
@@ -113,6 +115,10 @@ class Session:
         self.level_card = LevelCard()
         self.text_count = 1
         self.check: Check = read(start.text)
+        self.strategy: Strategy = start.strategy
+        self.costs = CostWatch(lambda: self.tell("costs"))
+        self.typed_costs = CostWatch(lambda: self.tell("costs"))
+        self._watch_costs()
         self.live: Network | None = None
         self.running = False
         self.before_edit: Callable[[], str] = str
@@ -135,6 +141,21 @@ class Session:
 
     def close(self) -> None:
         self._listeners.clear()
+        self.costs.close()
+        self.typed_costs.close()
+
+    def tick(self) -> None:
+        """Take up what was worked out aside; called many times a second."""
+        self.costs.tick()
+        self.typed_costs.tick()
+
+    def _watch_costs(self) -> None:
+        document, check = self.document, self.check
+        self.costs.want(document.text, document.network.input_names)
+        if check.text == document.text:
+            self.typed_costs.want(document.text, document.network.input_names)
+        else:
+            self.typed_costs.want("" if check.error else check.text, check.variables)
 
     # Reading.
 
@@ -207,7 +228,8 @@ class Session:
     def _effect(self, before: Document, command: Command) -> str:
         text = f"{command.label[:1].upper()}{command.label[1:]}"
         if isinstance(command, Compile):
-            text = f"Compiled {command.title}".strip()
+            how = "" if command.strategy == "shared" else f" ({command.strategy})"
+            text = f"Compiled{how} {command.title}".strip()
             text += f" · max error {self.document.max_error or 0:.1e}"
         if isinstance(command, Compile | SetData):
             outside = left_out(self.document)
@@ -223,9 +245,11 @@ class Session:
 
     def _moved(self, before: Document) -> None:
         self.version += 1
+        self.strategy = self.document.strategy
         if self.check.text != self.document.text or before.text != self.document.text:
             self.text_count += 1
             self.check = read(self.document.text)
+        self._watch_costs()
         gone = (self.selection.kind == "edge" and self.selected_edge() is None) or (
             self.selection.kind == "node" and self.selected_node() is None
         )
@@ -241,18 +265,36 @@ class Session:
         # The same names keep their order: the columns of a data file stay where they are.
         names = self.document.network.input_names
         inputs = names if set(self.check.variables) == set(names) else None
-        error = self.do(Compile(text, inputs))
+        error = self.do(Compile(text, inputs, strategy=self.strategy))
         if error is not None:
             self.check = read(text).failed(error, text)
             self.tell("check")
 
     def open_example(self, example: Example) -> None:
-        command = Compile(example.formula, example.inputs, example.ranges, example.title)
+        command = Compile(
+            example.formula, example.inputs, example.ranges, example.title, self.strategy
+        )
         self.do(command)
+
+    def choose(self, strategy: Strategy) -> None:
+        """Lay formulas out like this from now on, the compiled one at once.
+
+        Another text in the field waits for its own Compile.
+        """
+        if strategy == self.strategy:
+            return
+        self.strategy = strategy
+        document = self.document
+        if document.text and self.check.text == document.text:
+            inputs = document.network.input_names
+            if self.do(Compile(document.text, inputs, strategy=strategy)) is not None:
+                self.strategy = document.strategy
+        self.tell("check")
 
     def type(self, text: str) -> None:
         """The text as it stands while a person types it; changes nothing but its reading."""
         self.check = read(text)
+        self._watch_costs()
         self.tell("check")
 
     def restore(self, history: History) -> None:

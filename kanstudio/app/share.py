@@ -1,12 +1,13 @@
-"""A link that opens the Studio on a formula: text, order and ranges of its inputs."""
+"""A link that opens the Studio on a formula: text, inputs with their ranges, layout."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
+from kanstudio.compiler import STRATEGIES, Strategy
 from kanstudio.editor.document import Document, Range, new_document
-from kanstudio.errors import DataError
+from kanstudio.errors import CompileError, DataError
 
 
 def link_query(document: Document) -> str:
@@ -16,6 +17,8 @@ def link_query(document: Document) -> str:
     fields = {"formula": document.text, "inputs": ",".join(document.network.input_names)}
     if document.source is not None:
         fields["ranges"] = ",".join(f"{low!r}:{high!r}" for low, high in document.source.ranges)
+    if document.strategy != STRATEGIES[0]:
+        fields["strategy"] = document.strategy
     return "?" + urlencode(fields)
 
 
@@ -36,7 +39,16 @@ def shared_document(arguments: Mapping[str, Sequence[bytes]]) -> Document | None
         if len(wanted) != len(inputs):
             raise DataError(f"{len(inputs)} inputs need as many ranges, not {len(wanted)}")
         ranges = dict(zip(inputs, wanted, strict=True))
-    return new_document(formula, inputs=inputs, ranges=ranges)
+    strategy = read_strategy(fields.get("strategy") or STRATEGIES[0])
+    return new_document(formula, inputs=inputs, ranges=ranges, strategy=strategy)
+
+
+def read_strategy(text: str) -> Strategy:
+    """The strategy of this name. Raises CompileError if there is none."""
+    for strategy in STRATEGIES:
+        if text == strategy:
+            return strategy
+    raise CompileError(f"strategy is {', '.join(STRATEGIES)}, not {text[:40]}")
 
 
 def _text(value: bytes) -> str:

@@ -7,10 +7,12 @@ the document stays what it was.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
+from kanstudio.compiler import Strategy
 from kanstudio.editor.document import (
     Document,
     LossRecord,
@@ -63,10 +65,12 @@ class Compile:
     inputs: tuple[str, ...] | None = None
     ranges: tuple[Range, ...] | None = None
     title: str = ""
+    strategy: Strategy = "shared"
 
     @property
     def label(self) -> str:
-        return f"compile {self.title or ' '.join(self.text.split())}"
+        how = "" if self.strategy == "shared" else f" ({self.strategy})"
+        return f"compile{how} {self.title or ' '.join(self.text.split())}"
 
     def applied_to(self, document: Document) -> Document:
         compiled = self._compiled(document)
@@ -78,19 +82,22 @@ class Compile:
     def _compiled(self, document: Document) -> Document:
         source = document.source
         parsed = read_formula(self.text, self.inputs)
+        made = partial(
+            new_document, self.text, inputs=self.inputs, source=source, strategy=self.strategy
+        )
         if self.ranges is not None:
             if len(self.ranges) != len(parsed.variables):
                 raise DataError(f"{len(parsed.variables)} inputs need as many ranges")
             ranges = dict(zip(parsed.variables, self.ranges, strict=True))
-            return new_document(self.text, inputs=self.inputs, ranges=ranges, source=source)
+            return made(ranges=ranges)
         known = (
             dict(zip(document.network.input_names, source.ranges, strict=True)) if source else {}
         )
         try:
-            return new_document(self.text, inputs=self.inputs, ranges=known, source=source)
+            return made(ranges=known)
         except DataError:
             # The ranges that happened to be there do not suit the new formula: guess afresh.
-            return new_document(self.text, inputs=self.inputs, source=source)
+            return made()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 
 from kanstudio import formula
-from kanstudio.compiler import compile_network
+from kanstudio.compiler import Strategy, compile_network
 from kanstudio.compiler.evaluate import sympy_function
 from kanstudio.formula import Formula
 from kanstudio.network.build import name_outputs
@@ -56,6 +56,7 @@ class Document:
 
     text: the formula as typed; "" for a network that came without one.
     source: where the samples come from; None for a table (``table_name`` names it).
+    strategy: how the formula was laid out as a network.
     unperturbed: the network before the present perturbation, with later edits of the
     structure; None while nothing is perturbed.
     trained: steps since the perturbation or the compilation.
@@ -66,6 +67,7 @@ class Document:
     dataset: Dataset
     source: FormulaData | None = None
     table_name: str = ""
+    strategy: Strategy = "shared"
     perturbation: Perturbation = Perturbation()
     unperturbed: Network | None = field(default=None, repr=False)
     losses: tuple[LossRecord, ...] = field(default=(), repr=False)
@@ -126,6 +128,7 @@ def new_document(
     inputs: Sequence[str] | None = None,
     ranges: Mapping[str, Range] | None = None,
     source: FormulaData | None = None,
+    strategy: Strategy = "shared",
     seed: int = 0,
 ) -> Document:
     """Compile a formula and draw samples of it.
@@ -143,6 +146,7 @@ def new_document(
         [output.expr for output in parsed.outputs],
         parsed.variables,
         output_names(parsed),
+        strategy=strategy,
         seed=seed,
     )
     function = formula_function(parsed)
@@ -154,7 +158,7 @@ def new_document(
     dataset = sample_formula(function, spec)
     # The splines are off: moving their grids to the data changes nothing but their start.
     network = update_grid_from_samples(network, dataset.train_x)
-    return Document(text=text, network=network, dataset=dataset, source=spec)
+    return Document(text=text, network=network, dataset=dataset, source=spec, strategy=strategy)
 
 
 def tame_ranges(function: Function, wanted: Sequence[Range | None]) -> tuple[Range, ...]:

@@ -302,6 +302,27 @@ def test_step_and_keys(studio_page: Page) -> None:
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
 
 
+def test_strategies_show_their_costs_and_are_one_click_away(studio_page: Page) -> None:
+    page = studio_page
+    text = "u = sin(x*y) + 1/2x\nv = exp(sin(x*y))"
+    page.get_by_role("textbox", name="Formula").fill(text)
+    typed = page.locator(".sheet").get_by_role("table", name="Cost of each strategy")
+    expect(typed.get_by_role("row", name=re.compile("^Tree"))).to_be_visible(timeout=LONG)
+    expect(page.locator(".sheet")).to_contain_text("is read as")
+    expect(page.locator(".sheet .lines svg")).to_have_count(2)
+    page.keyboard.press("Enter")
+    until(page, "version", "2")
+    expect(page.get_by_role("combobox", name="Strategy")).to_have_value("shared")
+    costs = page.get_by_role("region", name="Inspector").get_by_role("table")
+    costs.get_by_role("link", name="Tree").click(timeout=LONG)
+    until(page, "version", "3")
+    expect(page.get_by_role("combobox", name="Strategy")).to_have_value("tree")
+    expect(page.get_by_role("region", name="History")).to_contain_text("compile (tree)")
+    page.get_by_role("combobox", name="Strategy").select_option("Shared")
+    until(page, "version", "4")
+    assert float(fact(page, "max-error")) < 1e-12
+
+
 def test_names_and_ranges_belong_to_each_input_and_output(studio_page: Page) -> None:
     page = studio_page
     compiled(page, "omega = sqrt(x)*t", n_inputs=2)

@@ -184,6 +184,34 @@ async function typeset(node, latex, display = false) {
   }
 }
 
+// What each layout of a formula costs; a click takes another one.
+function costTable(choose) {
+  const columns = [["nodes", "Nodes"], ["edges", "Edges"], ["depth", "Depth"],
+    ["parameters", "Parameters"]];
+  const body = h("tbody", {});
+  const table = h("table", { class: "costs", "aria-label": "Cost of each strategy", hidden: true },
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "sr" }, "Strategy")),
+      ...columns.map(([, title]) => h("th", { scope: "col" }, title)))), body);
+  let shown = "";
+  const show = (rows, chosen) => {
+    const key = JSON.stringify([rows, chosen]);
+    table.hidden = !rows.length;
+    if (key === shown) return;
+    shown = key;
+    const best = (name) => Math.min(...rows.map((row) => row[name]));
+    body.replaceChildren(...rows.map((row) => {
+      const taken = row.key === chosen;
+      return h("tr", { class: taken ? "taken" : null, onclick: () => taken || choose(row.key) },
+        h("th", { scope: "row" }, link({ "aria-current": taken ? "true" : null,
+          title: taken ? "This layout is taken" : `Lay the formula out as ${row.title.toLowerCase()}`,
+        }, () => {}, row.title)),
+        ...columns.map(([name]) => h("td", { class: row[name] === best(name) ? "best" : null },
+          row[name].toLocaleString("en"))));
+    }));
+  };
+  return { table, show };
+}
+
 function number(value) {
   if (value == null || !Number.isFinite(value)) return "–";
   if (value === 0) return "0";

@@ -54,6 +54,7 @@ export function render({ model }) {
     wrong.hidden = !field;
     setText(wrong, (refused || {}).text || "");
   };
+  const costs = costTable((strategy) => send("strategy", { name: strategy }));
   let shown = "";
 
   bind(model, (state) => {
@@ -64,6 +65,7 @@ export function render({ model }) {
     showEdit(state.edit, state.refused);
     figure.hidden = !state.curve;
     legend.hidden = !state.curve;
+    costs.show(state.costs || [], state.strategy);
     const sections = state.sections || [];
     const key = JSON.stringify(sections);
     if (key === shown) return;
@@ -72,13 +74,20 @@ export function render({ model }) {
       const parts = [section.title ? h("h3", {}, section.title) : null];
       if (section.latex) {
         const math = h("div", { class: "math" });
-        typeset(math, section.latex, true).then(() => {
+        const lines = section.latex.map((latex) => {
+          const line = h("div", {});
+          return [line, typeset(line, latex, true)];
+        });
+        math.append(...lines.map(([line]) => line));
+        Promise.all(lines.map(([, done]) => done)).then(() => {
           // Long formulas shrink to half before they scroll.
           const wide = math.scrollWidth / Math.max(1, math.clientWidth - 1);
           if (wide > 1) math.style.fontSize = `${Math.max(0.55, 0.98 / wide)}em`;
         });
         parts.push(math);
       }
+      for (const note of section.notes || []) parts.push(h("p", { class: "muted small" }, note));
+      if (section.costs) parts.push(costs.table);
       if (section.facts) parts.push(factRows(section.facts));
       if (section.text) parts.push(h("p", { class: "muted" }, section.text));
       return h("section", {}, ...parts);

@@ -1,7 +1,7 @@
 // The frame: six places on a grid, the theme, the keys, and files that leave for the person.
 
 const KEYS = [
-  ["Enter", "Compile the formula"], ["Ctrl Z", "Undo"], ["Ctrl Shift Z", "Redo"],
+  ["Enter", "Compile the formula"], ["Shift Enter", "Another line, for another output"], ["Ctrl Z", "Undo"], ["Ctrl Shift Z", "Redo"],
   ["Space", "Train or pause"], ["Esc", "Clear the selection"], ["/", "Go to the formula"],
   ["?", "Show these keys"], ["Wheel, drag", "Zoom and move the network"],
   ["Double click", "Fit the network to the window"],

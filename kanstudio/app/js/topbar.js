@@ -70,7 +70,16 @@ export function render({ model, el }) {
   const readingBox = h("div", { class: "reading-box", "aria-hidden": "true" }, reading);
   const message = h("div", { class: "message", id: "formula-error", role: "alert", hidden: true });
   const notes = h("div", { class: "notes", id: "formula-notes", hidden: true });
-  const box = h("div", { class: "formula-box" }, mirror, input, readingBox, message, notes);
+  const lines = h("div", { class: "lines", "aria-hidden": "true", hidden: true });
+  const costs = costTable((name) => send("strategy", { name }));
+  // Below the field while a person is in it; a click on it leaves the cursor where it is.
+  const sheet = h("div", { class: "sheet", onmousedown: (event) => event.preventDefault() },
+    message, lines, notes, costs.table);
+  const box = h("div", { class: "formula-box" }, mirror, input, readingBox, sheet);
+  const strategy = h("select", { "aria-label": "Strategy", class: "strategy",
+    title: "How a formula is laid out as a network", onchange: () =>
+      send("strategy", { name: strategy.value }) });
+  options(strategy, [["shared", "Shared"], ["compact", "Compact"], ["tree", "Tree"]], "shared");
 
   const compile = button("Compile", { class: "primary", onclick: () => send("compile", { text: input.value }) },
     "Compile", h("kbd", { "aria-hidden": "true" }, "⏎"));
@@ -117,6 +126,7 @@ export function render({ model, el }) {
   let waiting = 0;
   let textCount = -1;
   let check = {};
+  let small = false;
 
   const scroll = () => { mirror.scrollLeft = input.scrollLeft; mirror.scrollTop = input.scrollTop; };
   const grow = () => {
@@ -126,12 +136,14 @@ export function render({ model, el }) {
     input.rows = rows;
     box.classList.toggle("tall", rows > 1);
     mirror.style.height = rows > 1 ? `${input.offsetHeight}px` : "";
+    sheet.style.top = `${input.offsetHeight + 6}px`;
   };
   const fit = () => {
     // A long reading first shrinks; what still does not fit fades out at its end.
     reading.style.fontSize = "";
     const room = box.clientWidth * 0.48;
     const share = Math.min(room / reading.scrollWidth, 34 / reading.scrollHeight);
+    small = share < 0.8;
     if (share < 1) reading.style.fontSize = `${Math.max(0.62, share)}em`;
     input.style.paddingRight = `${Math.min(room, reading.scrollWidth) + 24}px`;
     mirror.style.paddingRight = input.style.paddingRight;
@@ -152,15 +164,40 @@ export function render({ model, el }) {
       mirror.replaceChildren();
     }
     message.hidden = !error;
-    const remarks = current && !error ? check.notes || [] : [];
-    notes.hidden = !remarks.length;
-    notes.replaceChildren(...remarks.map((remark) => h("p", {}, remark)));
+    if (current) showNotes(error ? [] : check.notes || []);
     readingBox.classList.toggle("stale", Boolean(error) || !current);
     if (current && !error) {
       await typeset(reading, check.latex || "");
       fit();
     }
+    showSheet(current && !error);
     scroll();
+  };
+  const showNotes = (remarks) => {
+    notes.hidden = !remarks.length;
+    notes.replaceChildren(...remarks.slice(0, 5).map((remark) => h("p", {}, remark)),
+      ...(remarks.length > 5 ? [h("p", {}, `and ${remarks.length - 5} more`)] : []));
+  };
+  // What stands below the field: a reading that the field has no room for, and the costs.
+  const showSheet = (good) => {
+    const apart = input.value !== model.state.text;
+    if (good) {
+      const wanted = !apart ? [] : box.classList.contains("tall") || small ? check.lines || [] : [];
+      while (lines.children.length > wanted.length) lines.lastChild.remove();
+      wanted.forEach((latex, index) => {
+        if (!lines.children[index]) lines.append(h("div", { class: "math" }));
+        typeset(lines.children[index], latex, true);
+      });
+      if (check.more && wanted.length) lines.append(h("p", { class: "muted" }, `and ${check.more} more`));
+    }
+    lines.hidden = !message.hidden || !lines.children.length;
+    const rows = model.state.costs || [];
+    // Between two keys the last costs stay, so that nothing jumps.
+    if (rows.length || !apart) costs.show(apart ? rows : [], model.state.strategy);
+    costs.table.classList.toggle("stale", !rows.length || !good);
+    costs.table.hidden ||= !message.hidden;
+    if (!apart) notes.hidden = true;
+    sheet.hidden = [...sheet.children].every((child) => child.hidden);
   };
   input.addEventListener("input", () => {
     grow();
@@ -190,9 +227,12 @@ export function render({ model, el }) {
     if (state.textCount !== textCount) {
       textCount = state.textCount;
       input.value = state.text || "";
+      // What was compiled makes room for its network.
+      if (box.classList.contains("tall")) input.blur();
       grow();
     }
     check = state.check || {};
+    strategy.value = state.strategy;
     showCheck();
     share.disabled = !state.share;
     address.value = location.origin + location.pathname + (state.share || "");
@@ -203,7 +243,7 @@ export function render({ model, el }) {
   });
   whenLost(model, () => {
     // The formula stays: it can still be read and copied.
-    for (const one of [compile, examples, undo, redo, open, exporter, share, theme]) one.disabled = true;
+    for (const one of [compile, strategy, examples, undo, redo, open, exporter, share, theme]) one.disabled = true;
     for (const one of [list.box, exports_, shareBox]) if (one.matches(":popover-open")) one.hidePopover();
   });
   model.on("msg:custom", (event) => {
@@ -215,6 +255,6 @@ export function render({ model, el }) {
   return h("div", { class: "bar" },
     h("div", { class: "brand" }, h("span", { class: "logo", "aria-hidden": "true" }, "◈"),
       h("h1", {}, "KAN Studio")), box,
-    h("div", { class: "tools" }, compile, examples,
+    h("div", { class: "tools" }, h("div", { class: "pair" }, compile, strategy), examples,
       h("div", { class: "pair" }, undo, redo), open, exporter, share, theme), list.box, exports_, shareBox);
 }

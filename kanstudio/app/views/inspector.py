@@ -11,10 +11,11 @@ from kanstudio.app.bounds import change_of_ranges, read_range, spelled
 from kanstudio.app.component import Message, Part, script
 from kanstudio.app.desk import Desk
 from kanstudio.app.figures import CurveChart
-from kanstudio.app.present import front_counts, level_values, level_words, n_parameters, small, span
-from kanstudio.app.reading import latex
+from kanstudio.app.present import front_counts, level_values, plural, small, span
+from kanstudio.app.reading import MAX_LINES, latex_lines
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.app.views.datacard import ranges_of
+from kanstudio.compiler import STRATEGIES, cost_of
 from kanstudio.editor.commands import SetData
 from kanstudio.editor.rename import Rename
 from kanstudio.errors import DataError, KanStudioError
@@ -40,6 +41,7 @@ class Inspector(Part):
         self._desk = desk
         self.actions = {
             "clear": lambda _: session.select(Selection()),
+            "strategy": lambda message: session.choose(message.choice("name", STRATEGIES)),
             "rename": self._take_name,
             "range": self._take_range,
         }
@@ -49,6 +51,8 @@ class Inspector(Part):
     def _update(self, topics: frozenset[Topic]) -> None:
         if "theme" in topics:
             self._chart.paint(self._session.theme)
+        if topics & {"document", "costs"}:
+            self.put(costs=self._session.costs.rows, strategy=self._session.document.strategy)
         if not topics & {"document", "selection", "run"}:
             return
         if topics & {"document", "selection"}:
@@ -216,10 +220,17 @@ class Inspector(Part):
     def _show_model(self) -> None:
         session, desk = self._session, self._desk
         document, network = session.document, session.network
-        symbolic, spline, both = front_counts(network)
+        cost = cost_of(network)
+        fronts = zip(("only symbolic", "only spline", "both"), front_counts(network), strict=True)
         sections: list[dict[str, Any]] = []
         if document.formula is not None:
-            sections.append({"title": "Typed formula", "latex": latex(document.formula)})
+            sections.append(
+                {
+                    "title": "Typed formula",
+                    "latex": list(latex_lines(document.formula)[:MAX_LINES]),
+                    "notes": list(document.formula.notes[:MAX_LINES]),
+                }
+            )
             sections.append(
                 {
                     "title": "Network against formula",
@@ -230,22 +241,15 @@ class Inspector(Part):
             {
                 "title": "Size",
                 "facts": [
-                    ("Layers", str(network.depth)),
-                    *[
-                        (level_title(network, level), level_words(network, level))
-                        for level in range(network.depth, -1, -1)
-                    ],
-                    ("Parameters", f"{n_parameters(network):,}"),
+                    ("Nodes above the inputs", f"{cost.nodes:,}"),
+                    ("Active edges", f"{cost.edges:,}"),
+                    *[(f"  {front}", f"{n:,}") for front, n in fronts if n and n < cost.edges],
+                    ("Depth", plural(cost.depth, "layer")),
+                    ("Parameters", f"{cost.parameters:,}"),
                 ],
             },
-            {
-                "title": "Active edges",
-                "facts": [
-                    ("Symbolic only", str(symbolic)),
-                    ("Spline only", str(spline)),
-                    ("Both", str(both)),
-                ],
-            },
-            {"text": "Click an edge or a node to inspect it, a level to add to it."},
         ]
+        if document.formula is not None:
+            sections.append({"title": "Compiled as", "costs": True})
+        sections.append({"text": "Click an edge or a node to inspect it, a level to add to it."})
         self.put(title="Model", subtitle="", selected=False, curve=False, sections=sections)

@@ -66,7 +66,7 @@ class Sidebar(Part):
             },
         )
 
-    def _command(self, message: Message, mode: str) -> Perturb | None:
+    def _command(self, message: Message, mode: Mode) -> Perturb | None:
         magnitude, seed = message.number("magnitude"), message.whole("seed")
         if magnitude is None or not 0 <= magnitude <= MAX_MAGNITUDE:
             self._refuse("Magnitude is a number from 0 to 1,000,000.")
@@ -75,7 +75,7 @@ class Sidebar(Part):
             self._refuse(f"Seed is a whole number from 0 to {MAX_SEED:,}.")
             return None
         self._refusal.take_back()
-        return Perturb(next(known for known in MODES if known == mode), magnitude, seed)
+        return Perturb(mode, magnitude, seed)
 
     def _refuse(self, text: str) -> None:
         """Say why; the fields go back to what counts."""

@@ -6,8 +6,9 @@ from typing import Any
 
 from kanstudio.app.component import Part, script
 from kanstudio.app.desk import Desk
-from kanstudio.app.present import facts_of_structure, n_parameters, plural, small
+from kanstudio.app.present import facts_of_structure, plural, small
 from kanstudio.app.session import Session, Topic
+from kanstudio.compiler import cost_of
 
 WORDS = {"idle": "Ready", "training": "Training", "paused": "Paused", "error": "Stopped"}
 
@@ -30,7 +31,7 @@ class StatusLine(Part):
         session, desk = self._session, self._desk
         network, losses = session.network, desk.losses
         structure = facts_of_structure(network)
-        n_edges = sum(structure[f"edges-{front}"] for front in ("symbolic", "spline", "both"))
+        cost = cost_of(network)
         self.put(
             data={
                 "state": desk.state,
@@ -43,9 +44,11 @@ class StatusLine(Part):
             },
             text=WORDS[desk.state],
             facts=[
-                f"{plural(n_edges, 'active edge')}: {structure['edges-symbolic']} symbolic, "
+                plural(cost.nodes, "node"),
+                f"{plural(cost.edges, 'active edge')}: {structure['edges-symbolic']} symbolic, "
                 f"{structure['edges-spline']} spline, {structure['edges-both']} both",
-                plural(n_parameters(network), "parameter"),
+                f"depth {cost.depth}",
+                plural(cost.parameters, "parameter"),
                 desk.settings.device,
                 f"max |network − formula| {small(desk.max_error)}",
             ],

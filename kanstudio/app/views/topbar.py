@@ -10,8 +10,10 @@ from kanstudio.app.export import KINDS, export
 from kanstudio.app.gallery import examples, find_example
 from kanstudio.app.inline import one_line
 from kanstudio.app.parts import Page
+from kanstudio.app.reading import MAX_LINES
 from kanstudio.app.session import Session, Topic
 from kanstudio.app.share import link_query
+from kanstudio.compiler import STRATEGIES
 
 
 class TopBar(Part):
@@ -32,13 +34,14 @@ class TopBar(Part):
             "redo": lambda _: session.redo(),
             "open": lambda _: page.open_data("file"),
             "export": self._export,
+            "strategy": lambda message: session.choose(message.choice("name", STRATEGIES)),
             "theme": lambda _: session.set_theme("dark" if session.theme == "light" else "light"),
         }
         session.listen(self._update)
         self._update(frozenset({"document", "check"}))
 
     def _update(self, topics: frozenset[Topic]) -> None:
-        if not topics & {"document", "check", "settings"}:
+        if not topics & {"document", "check", "settings", "costs"}:
             return
         session = self._session
         check = session.check
@@ -48,9 +51,13 @@ class TopBar(Part):
             check={
                 "text": check.text,
                 "latex": one_line(check.latex),
+                "lines": list(check.lines[:MAX_LINES]),
+                "more": max(0, len(check.lines) - MAX_LINES),
                 "notes": list(check.notes),
                 "error": asdict(check.error) if check.error else None,
             },
+            strategy=session.strategy,
+            costs=session.typed_costs.rows,
             share=link_query(session.document),
             canUndo=session.history.can_undo or session.running,
             canRedo=session.history.can_redo,

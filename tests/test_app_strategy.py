@@ -1,0 +1,84 @@
+"""How formulas are laid out: chosen, priced, kept in the history and in links."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import parse_qs
+
+import pytest
+
+from kanstudio.app.costs import CostWatch, costs
+from kanstudio.app.session import Session
+from kanstudio.app.share import link_query, shared_document
+from kanstudio.compiler import STRATEGIES, cost_of
+from kanstudio.editor.document import new_document
+from kanstudio.editor.rename import Rename
+
+TWICE = "u = sin(x*y) + x; v = exp(sin(x*y))"
+
+
+def known(watch: CostWatch) -> None:
+    """Tick until the costs are there."""
+    for _ in range(2_000):
+        watch.tick()
+        if watch.rows:
+            return
+        time.sleep(0.01)
+    pytest.fail("no costs came back")
+
+
+def test_costs_are_those_of_the_compiled_networks() -> None:
+    found = costs(TWICE, ("x", "y"))
+    for strategy in STRATEGIES:
+        assert found[strategy] == cost_of(new_document(TWICE, strategy=strategy).network)
+    assert found["shared"].edges < found["tree"].edges
+
+
+@pytest.mark.parametrize("text", ["sin(", "", "x; q(z)"])
+def test_what_has_no_network_has_no_costs(text: str) -> None:
+    assert costs(text, ("x",)) == {}
+
+
+def test_costs_come_back_without_anybody_waiting() -> None:
+    told: list[int] = []
+    watch = CostWatch(lambda: told.append(1))
+    watch.want(TWICE, ("x", "y"))
+    assert watch.rows == []
+    known(watch)
+    assert [row["key"] for row in watch.rows] == list(STRATEGIES)
+    assert told == [1]
+    watch.want("x", ("x",))
+    assert watch.rows == []
+    watch.close()
+
+
+def test_another_strategy_is_one_undoable_step() -> None:
+    session = Session(new_document(TWICE))
+    before, source = session.document, session.document.source
+    session.choose("tree")
+    after = session.document
+    assert after.strategy == session.strategy == "tree" and after.source == source
+    assert cost_of(after.network).edges > cost_of(before.network).edges
+    assert session.history.entries[-1].label.startswith("compile (tree) u = ")
+    assert "(tree)" in session.notice.text
+    session.undo()
+    assert session.document is before and session.strategy == "shared"
+
+
+def test_a_strategy_waits_for_the_text_that_is_being_typed() -> None:
+    session = Session(new_document("x*y"))
+    session.type("x*y + sin(x*y)")
+    session.choose("tree")
+    assert session.version == 1
+    session.compile("x*y + sin(x*y)")
+    assert session.document.strategy == "tree" and session.version == 2
+
+
+def test_links_and_renaming_keep_the_strategy() -> None:
+    document = new_document(TWICE, strategy="tree")
+    query = parse_qs(link_query(document).removeprefix("?"))
+    again = shared_document({name: [v.encode() for v in values] for name, values in query.items()})
+    assert again is not None and again.strategy == "tree"
+    assert again.network.same_values(document.network)
+    assert Rename("x", "t").applied_to(document).strategy == "tree"
+    assert "strategy" not in link_query(new_document("x"))
