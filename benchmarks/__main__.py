@@ -1,10 +1,11 @@
-"""Measure everything and print the tables: ``python -m benchmarks [--quick] [--write]``."""
+"""Measure and print the tables: ``python -m benchmarks [speed|compiler] [--quick] [--write]``."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
 import os
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -17,7 +18,7 @@ TEXT = """# Speed against pykan
 
 Both libraries in one process with one thread, in turn, round after round. "Times faster"
 is the median of the rounds' ratios: a busy machine slows both alike, so trust the ratios
-more than the milliseconds. Made by `python -m benchmarks --write`.
+more than the milliseconds. Made by `python -m benchmarks speed --write`.
 
 {date}; {machine}.
 
@@ -35,23 +36,42 @@ more than the milliseconds. Made by `python -m benchmarks --write`.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="?", choices=("speed", "compiler"), help="both without")
     parser.add_argument("--quick", action="store_true", help="few rounds")
     parser.add_argument("--write", action="store_true", help=f"into {RESULTS.name}")
     options = parser.parse_args()
-    text = measured(3 if options.quick else 15)
-    print(text)
-    if options.write:
-        RESULTS.write_text(text, encoding="utf-8")
-
-
-def measured(rounds: int) -> str:
-    """The whole page."""
+    rounds = 3 if options.quick else 15
     torch.set_num_threads(1)
     # pykan's own warnings; those of KAN Studio would fail its tests.
     warnings.simplefilter("ignore")
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    for part in (options.part,) if options.part else ("speed", "compiler"):
+        text = measured(rounds) if part == "speed" else _compiler(rounds)
+        print(text)
+        if options.write:
+            _write(text)
+
+
+def _compiler(rounds: int) -> str:
+    from benchmarks import compiler
+
+    return compiler.measured(rounds)
+
+
+def _write(text: str) -> None:
+    """Replace the part of the page that has the same heading; add it where there is none."""
+    parts = re.split(r"^(?=# )", RESULTS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    heading = text.partition("\n")[0]
+    kept = [part.strip() for part in parts if part.strip()]
+    at = next((i for i, part in enumerate(kept) if part.startswith(heading)), len(kept))
+    kept[at : at + 1] = [text.strip()]
+    RESULTS.write_text("\n\n".join(kept) + "\n", encoding="utf-8")
+
+
+def measured(rounds: int) -> str:
+    """The part about speed."""
     from benchmarks import startup, timing, tutorial
 
-    os.environ.setdefault("MPLBACKEND", "Agg")
     here = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         # pykan writes checkpoints and pictures into the working directory.

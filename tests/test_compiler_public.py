@@ -11,7 +11,7 @@ import sympy
 import torch
 
 import kanstudio
-from kanstudio.compiler import located
+from kanstudio.compiler import located, requirements
 from kanstudio.compiler.public import network_of
 from kanstudio.errors import CompileError, FormulaError, KanStudioError
 from kanstudio.network.forward import evaluate
@@ -36,6 +36,15 @@ def test_compiled_model_is_a_module_with_pykans_names():
 def test_dtype_is_torchs_default_unless_given():
     assert kanstudio.compile("x").dtype == torch.get_default_dtype()
     assert kanstudio.compile("x", dtype=torch.float64).dtype == torch.float64
+
+
+def test_a_deep_expression_needs_no_deep_stack():
+    chain = x
+    for _ in range(1500):
+        chain = sympy.Add(sympy.sin(chain, evaluate=False), y, evaluate=False)
+    assert network_of(chain).input_names == ("x", "y")
+    (needed,) = requirements([sympy.Pow(chain, y, evaluate=False)])
+    assert needed.relation == ">="
 
 
 def test_inputs_name_the_order():

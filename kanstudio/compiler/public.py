@@ -11,6 +11,7 @@ import torch
 
 from kanstudio import formula
 from kanstudio.compiler import Strategy, compile_network, located
+from kanstudio.compiler.evaluate import postorder
 from kanstudio.errors import CompileError
 from kanstudio.kan import KAN
 from kanstudio.network.build import name_outputs
@@ -87,7 +88,7 @@ def network_of(
             outputs.append((None, item, ""))
     for _, expression, text in outputs:
         if not text and isinstance(expression, sympy.Basic):
-            symbols = (symbol.name for symbol in expression.free_symbols)
+            symbols = (node.name for node in postorder(expression) if node.is_Symbol)
             variables.update(dict.fromkeys(sorted(symbols, key=_natural)))
     # Parsed texts know the inputs as formulas spell them: lambda for λ.
     spelled = declared is None or all(isinstance(item, str) for item in listed)

@@ -43,10 +43,13 @@ def requirements(expressions: Sequence[sympy.Expr]) -> tuple[Requirement, ...]:
     Empty for most formulas.
     """
     found: dict[Requirement, None] = {}
+    varying: set[sympy.Basic] = set()
     for expression in expressions:
         for node in postorder(expression):
-            if (needed := _needed(node)) and not _is_nonnegative(needed.expression):
-                found[needed] = None
+            if node.is_Symbol or not varying.isdisjoint(node.args):
+                varying.add(node)
+                if (needed := _needed(node, varying)) and not _is_nonnegative(needed.expression):
+                    found[needed] = None
     return tuple(found)
 
 
@@ -62,10 +65,11 @@ def share_violated(
     return float(np.mean(violated)) if len(samples) else 0.0
 
 
-def _needed(node: sympy.Basic) -> Requirement | None:
-    if isinstance(node, sympy.Pow) and node.base.free_symbols and node.exp.free_symbols:
+def _needed(node: sympy.Basic, varying: set[sympy.Basic]) -> Requirement | None:
+    """What a node needs; varying: all that depends on a variable, up to the node."""
+    if isinstance(node, sympy.Pow) and varying.issuperset(node.args):
         return Requirement(node.base, ">=", "x^y is computed as exp(y*log(x))")
-    if isinstance(node, sympy.binomial) and node.args[1].free_symbols:
+    if isinstance(node, sympy.binomial) and node.args[1] in varying:
         return Requirement(node.args[0] + 1, ">", "binomial(n, k) is computed with gamma(n + 1)")
     if isinstance(node, sympy.RisingFactorial):
         return Requirement(node.args[0], ">", "rf(x, k) is computed as gamma(x + k)/gamma(x)")
@@ -84,8 +88,8 @@ def _is_nonnegative(expression: sympy.Expr, depth: int = _DEPTH) -> bool:
 
     if depth == 0:
         return False
-    if expression.is_number:
-        return bool(expression.is_nonnegative)
+    if not expression.args:
+        return bool(expression.is_number and expression.is_nonnegative)
     if isinstance(expression, sympy.Pow):
         # A root has no value for a negative base, and neither has a varying power.
         exponent = expression.exp
