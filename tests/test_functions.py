@@ -77,6 +77,20 @@ def test_value_and_slope_are_finite_for_every_finite_input(
 
 
 @pytest.mark.parametrize("name", ALL_NAMES)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_value_and_slope_are_finite_around_every_end_of_a_domain(
+    name: str, dtype: torch.dtype
+) -> None:
+    low_and_high = torch.tensor([-math.inf, math.inf], dtype=dtype)
+    ends = torch.tensor([-2.0, -1.0, -1 / math.e, 0.0, 1.0, 103.3, 709.0], dtype=dtype)
+    beside = torch.nextafter(ends[:, None], low_and_high).flatten()
+    far = torch.tensor([-1e4, 1e4, -3e38, 3e38], dtype=dtype)
+    y, slope = value_and_slope(name, torch.cat([ends, beside, 1000 * beside, far]))
+    assert y.isfinite().all()
+    assert slope.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ALL_NAMES)
 def test_no_slope_outside_the_domain(name: str) -> None:
     x = torch.tensor([-1e3, -5.0, -2.0, -1.0, 0.0, 1.0, 2.0, 1e3], dtype=torch.float64)
     outside = x[~functions.get(name).inside(x)]

@@ -122,14 +122,6 @@ def _binomial(n: Affine, k: Affine) -> Affine:
     return _over(_gamma(n, 1.0), _gamma(k, 1.0), _gamma(_difference(n, k), 1.0))
 
 
-def _of_reciprocal(function: str) -> Callable[[Affine], Affine]:
-    return lambda argument: apply(function, apply("1/x", argument))
-
-
-def _reciprocal_of(function: str) -> Callable[[Affine], Affine]:
-    return lambda argument: apply("1/x", apply(function, argument))
-
-
 REWRITES: Mapping[type, Callable[..., Affine]] = {
     sympy.Add: lambda *terms: add([(1.0, term) for term in terms]),
     sympy.Mul: lambda *factors: multiply(factors),
@@ -170,14 +162,5 @@ REWRITES: Mapping[type, Callable[..., Affine]] = {
     sympy.FallingFactorial: lambda x, k: _over(_gamma(x, 1.0), _gamma(_difference(x, k), 1.0)),
     sympy.erf2: lambda x, y: _difference(apply("erf", y), apply("erf", x)),
     sympy.erfcinv: lambda x: apply("erfinv", _difference(ONE, x)),
-    sympy.sech: _reciprocal_of("cosh"),
-    sympy.csch: _reciprocal_of("sinh"),
-    sympy.coth: _reciprocal_of("tanh"),
-    sympy.asec: _of_reciprocal("arccos"),
-    sympy.acsc: _of_reciprocal("arcsin"),
-    sympy.acot: _of_reciprocal("arctan"),
-    sympy.acoth: _of_reciprocal("arctanh"),
-    sympy.asech: _of_reciprocal("arccosh"),
-    sympy.acsch: _of_reciprocal("arcsinh"),
 }
 """What sympy's classes are in the normal form; all else is a row of the function table."""

@@ -27,9 +27,10 @@ _MAX_IRRATIONAL_FACTORS = 8
 _LARGEST_ROOTED = 1000
 _ODD = frozenset(
     {"sin", "tan", "cot", "csc", "arcsin", "arctan", "sinh", "tanh", "arcsinh", "arctanh"}
-    | {"erf", "erfinv", "sgn", "cbrt", "j1", "i1"}
+    | {"arccot", "arccsc", "csch", "coth", "arccoth", "arccsch"}
+    | {"erf", "erfi", "erfinv", "sgn", "cbrt", "j1", "i1", "Si"}
 )
-_EVEN = frozenset({"cos", "sec", "cosh", "abs", "gaussian", "sinc", "j0", "i0"})
+_EVEN = frozenset({"cos", "sec", "cosh", "sech", "abs", "gaussian", "sinc", "j0", "i0"})
 _order = cmp_to_key(sp.Basic.compare)
 
 

@@ -29,7 +29,7 @@ _SPLIT_NAME = re.compile(r"([A-Za-z]+?)_?(\d+|_.*)?", re.ASCII)
 _NAMED = re.compile(r"(\\(?:[a-z]+|operatorname\{[a-z]+\}))(\\left\(.*)", re.DOTALL)
 _RELATIONS = {"<": "<", ">": ">", "<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 _LOGIC = {"and": r" \land ", "or": r" \lor "}
-_FUNCTIONS_OF_TEX = frozenset(["log", "max", "min", "sech", "csch", "coth"]) - {"sech", "csch"}
+_FUNCTIONS_OF_TEX = frozenset(["log", "max", "min"])
 
 
 def latex_of_name(name: str) -> str:

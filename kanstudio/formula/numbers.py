@@ -1,8 +1,8 @@
 """Constants: their value in float64, and which of them sympy may keep exactly.
 
 Every constant part of a formula has a float64 value, computed here with plain functions of
-math and scipy. It decides what is refused (no real value, too large); sympy sees only
-numbers that are known to be small.
+math and of the function table. It decides what is refused (no real value, too large); sympy
+sees only numbers that are known to be small.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Callable
 from fractions import Fraction
 
 import sympy as sp
+import torch
 
+from kanstudio import functions
 from kanstudio.formula.limits import MAX_CONSTANT, MAX_EXACT
 
 
@@ -46,8 +48,8 @@ def evaluate(name: str, values: list[float]) -> float:
 
     Raises ValueError where there is no real value and OverflowError where it is too large.
     """
-    if name in _SPECIAL:
-        return _special(name, values[0])
+    if name not in _PLAIN:
+        return _of_table(name, values[0])
     return float(_PLAIN[name](*values))
 
 
@@ -119,18 +121,10 @@ _PLAIN: dict[str, Callable[..., float]] = {
     "clip": lambda x, low, high: min(max(x, low), high),
     "max": lambda *x: max(x), "min": lambda *x: min(x),
 }  # fmt: skip
-_SPECIAL = {
-    "loggamma": "gammaln", "digamma": "digamma", "erfinv": "erfinv", "j0": "j0", "j1": "j1",
-    "y0": "y0", "y1": "y1", "i0": "i0", "i1": "i1",
-}  # fmt: skip
 
 
-def _special(name: str, x: float) -> float:
-    from scipy import special  # a tenth of a second, for rare functions only
-
-    if name == "loggamma" and x <= 0:
+def _of_table(name: str, x: float) -> float:
+    row, at = functions.get(name), torch.tensor(x, dtype=torch.float64)
+    if not row.inside(at):
         raise ValueError
-    value = float(getattr(special, _SPECIAL[name])(x))
-    if math.isnan(value) or (math.isinf(value) and name not in {"i0", "i1"}):
-        raise ValueError
-    return value
+    return float(row.torch(at))

@@ -114,8 +114,7 @@ def _univariate() -> dict[str, str]:
 UNIVARIATE = _univariate() | {"Gamma": "gamma"}
 # Everything else that can be called: from the word to (own name, least and most arguments).
 OTHERS = {
-    "sqrt": ("sqrt", 1, 1), "sech": ("sech", 1, 1), "csch": ("csch", 1, 1),
-    "coth": ("coth", 1, 1), "log": ("log", 1, 2), "ln": ("log", 1, 1),
+    "sqrt": ("sqrt", 1, 1), "log": ("log", 1, 2), "ln": ("log", 1, 1),
     "log2": ("log2", 1, 1), "log10": ("log10", 1, 1), "factorial": ("factorial", 1, 1),
     "root": ("root", 2, 2), "pow": ("pow", 2, 2), "mod": ("mod", 2, 2), "Mod": ("mod", 2, 2),
     "atan2": ("atan2", 2, 2), "arctan2": ("atan2", 2, 2), "hypot": ("hypot", 2, 2),
@@ -126,16 +125,20 @@ OTHERS = {
     "radians": ("radians", 1, 1), "degrees": ("degrees", 1, 1), "clip": ("clip", 3, 3),
     "binomial": ("binomial", 2, 2),
     "besselj": ("besselj", 2, 2), "bessely": ("bessely", 2, 2), "besseli": ("besseli", 2, 2),
+    "besselk": ("besselk", 2, 2),
 }  # fmt: skip
 CALLABLE = frozenset(UNIVARIATE) | frozenset(OTHERS)
 # Functions only where a bracket follows: these are everyday names of variables too.
 SOFT = frozenset(
-    {"gamma", "Gamma", "j0", "j1", "y0", "y1", "i0", "i1", "square", "cube", "reciprocal"}
+    {"gamma", "Gamma", "j0", "j1", "y0", "y1", "i0", "i1", "k0", "k1", "Si", "Ci", "Ei"}
+    | {"square", "cube", "reciprocal"}
     | {"radians", "degrees", "clip", "binomial", "root", "pow", "exp2"}
 )
 CONSTANTS = frozenset({"pi", "e"})
-INVERSES = {name: f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")} | {
-    f"arc{name}": name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")
+_INVERTIBLE = ["sin", "cos", "tan", "cot", "sec", "csc"]
+_INVERTIBLE += [f"{name}h" for name in ("sin", "cos", "tan", "cot", "sec", "csc")]
+INVERSES = {name: f"arc{name}" for name in _INVERTIBLE} | {
+    f"arc{name}": name for name in _INVERTIBLE
 }
 
 

@@ -390,10 +390,6 @@ def _log_to(x: sp.Expr, base: sp.Expr) -> sp.Expr:
     return algebra.multiply([logarithms[0], algebra.power(logarithms[1], algebra.MINUS_ONE)])
 
 
-def _one_over(name: str, x: sp.Expr) -> sp.Expr:
-    return algebra.power(algebra.apply(name, x), algebra.MINUS_ONE)
-
-
 def _factorial(x: sp.Expr) -> sp.Expr:
     return algebra.apply("gamma", algebra.add([x, algebra.ONE]))
 
@@ -420,9 +416,6 @@ _DOUBLING = frozenset({"binomial"})
 _COMPOSED: dict[str, Callable[..., sp.Expr]] = {
     "log2": lambda x: _log_to(x, sp.Integer(2)),
     "log10": lambda x: _log_to(x, sp.Integer(10)),
-    "sech": lambda x: _one_over("cosh", x),
-    "csch": lambda x: _one_over("sinh", x),
-    "coth": lambda x: _one_over("tanh", x),
     "factorial": _factorial,
     "hypot": _hypot,
     "expm1": lambda x: algebra.add([algebra.apply("exp", x), algebra.MINUS_ONE]),

@@ -31,7 +31,8 @@ def write(expr: sp.Expr, symbol: sp.Symbol) -> str:
 
 def template(expr: sp.Expr) -> str:
     """LaTeX with {(x)} in place of x, and {x} where x has brackets of its own."""
-    shown = str(sp.latex(expr, symbol_names={_X: "{(x)}"}))
+    # In the order at hand: sympy takes long to find its own.
+    shown = str(sp.latex(expr, symbol_names={_X: "{(x)}"}, order="none"))
     return shown.replace(r"\left({(x)} \right)", r"\left({x} \right)")
 
 

@@ -157,13 +157,10 @@ def match(expr: sp.Expr) -> tuple[str, sp.Expr] | None:
             return power_name(exponent_of(exponent)), base
         except KanStudioError:
             return None
-    if isinstance(expr, sp.Heaviside) and expr.args[1] != sp.Rational(1, 2):
+    if isinstance(expr, sp.Heaviside):
+        return ("heaviside", expr.args[0]) if expr.args[1] == sp.Rational(1, 2) else None
+    if not expr.args:
         return None
-    name = _heads().get(expr.func) or _heads().get(_key(expr))
-    if name is None:
-        return None
-    return name, expr.args[0] if expr.func in _heads() else expr.args[-1]
-
-
-def _key(expr: sp.Expr) -> object:
-    return (expr.func, expr.args[0]) if len(expr.args) > 1 else expr.func
+    # Bessel functions have their order first; other branches of LambertW have one last.
+    name = _heads().get(expr.func if len(expr.args) == 1 else (expr.func, expr.args[0]))
+    return None if name is None else (name, expr.args[-1])

@@ -289,12 +289,19 @@ def _angle(y: Tensor, x: Tensor) -> Tensor:
     return torch.where(origin, 0.0, torch.atan2(y, torch.where(origin, 1.0, x)))
 
 
+def _modulo(x: Tensor, modulus: Tensor) -> Tensor:
+    """x - modulus*floor(x/modulus); 0 for the modulus 0, where it has no value."""
+    zero = modulus == 0
+    return torch.where(zero, 0.0, torch.remainder(x, torch.where(zero, 1.0, modulus)))
+
+
 _OPERATIONS: dict[type, Operation] = {
     sp.Add: lambda *terms: reduce(operator.add, terms),
     sp.Mul: lambda *factors: reduce(operator.mul, factors),
     sp.Max: _pairwise(torch.maximum),
     sp.Min: _pairwise(torch.minimum),
     sp.atan2: _pairwise(_angle),
+    sp.Mod: _pairwise(_modulo),
     sp.StrictLessThan: _pairwise(torch.lt),
     sp.LessThan: _pairwise(torch.le),
     sp.StrictGreaterThan: _pairwise(torch.gt),

@@ -21,8 +21,8 @@ POWER, HALF_POWER, REAL_POWER = 1, 2, 3
 (
     EXP, LOG, SIN, COS, TAN, COT, SEC, CSC, ARCSIN, ARCCOS, ARCTAN, SINH, COSH, TANH, ARCSINH,
     ARCCOSH, ARCTANH, CBRT, GAUSSIAN, SIGMOID, SOFTPLUS, SILU, ERF, ERFC, SINC, ABS, SGN, RELU,
-    HEAVISIDE, FLOOR, CEIL, FRAC,
-) = range(10, 42)  # fmt: skip
+    HEAVISIDE, FLOOR, CEIL, FRAC, ARCCOT, SECH, CSCH, COTH, ARCSECH, ARCCSCH,
+) = range(10, 48)  # fmt: skip
 CODES = {
     "exp": EXP, "log": LOG, "sin": SIN, "cos": COS, "tan": TAN, "cot": COT, "sec": SEC,
     "csc": CSC, "arcsin": ARCSIN, "arccos": ARCCOS, "arctan": ARCTAN, "sinh": SINH,
@@ -30,6 +30,8 @@ CODES = {
     "cbrt": CBRT, "gaussian": GAUSSIAN, "sigmoid": SIGMOID, "softplus": SOFTPLUS,
     "silu": SILU, "erf": ERF, "erfc": ERFC, "sinc": SINC, "abs": ABS, "sgn": SGN,
     "relu": RELU, "heaviside": HEAVISIDE, "floor": FLOOR, "ceil": CEIL, "frac": FRAC,
+    "arccot": ARCCOT, "sech": SECH, "csch": CSCH, "coth": COTH, "arcsech": ARCSECH,
+    "arccsch": ARCCSCH,
 }  # fmt: skip
 """Code of every function with a name of its own; powers have three codes for all."""
 
@@ -138,6 +140,13 @@ def inverse(code, x):  # type: ignore[no-untyped-def]
         return math.atan(x), 1.0 / (1.0 + x * x)
     if code == ARCSINH:
         return math.asinh(x), 1.0 / math.hypot(x, 1.0)
+    if code == ARCCOT:
+        return (math.atan(1.0 / x) if x != 0.0 else math.pi / 2), -1.0 / (1.0 + x * x)
+    if code == ARCSECH:
+        rest = math.sqrt((1.0 - x) * (1.0 + x))
+        return math.asinh(rest / x), -1.0 / (x * rest)
+    if code == ARCCSCH:
+        return math.asinh(1.0 / x), -1.0 / (abs(x) * math.hypot(x, 1.0))
     if code == ARCCOSH:
         return math.acosh(x), 1.0 / (math.sqrt(x - 1.0) * math.sqrt(x + 1.0))
     return math.atanh(x), 1.0 / ((1.0 - x) * (1.0 + x))
@@ -155,6 +164,15 @@ def exponential(code, x):  # type: ignore[no-untyped-def]
         return math.cosh(x), math.sinh(x)
     if code == TANH:
         value = math.tanh(x)
+        return value, 1.0 - value * value
+    if code == SECH:
+        value = 1.0 / math.cosh(x)
+        return value, -value * math.tanh(x)
+    if code == CSCH:
+        value = 1.0 / math.sinh(x)
+        return value, -value / math.tanh(x)
+    if code == COTH:
+        value = 1.0 / math.tanh(x)
         return value, 1.0 - value * value
     if code == GAUSSIAN:
         inside = -40.0 <= x <= 40.0
@@ -227,4 +245,8 @@ def value_and_slope(code, exponent, whole, x):  # type: ignore[no-untyped-def]
         return inverse(code, x)
     if code == EXP or (code >= SINH and code <= TANH) or (code >= GAUSSIAN and code <= SILU):
         return exponential(code, x)
+    if code >= SECH and code <= COTH:
+        return exponential(code, x)
+    if code == ARCCOT or code >= ARCSECH:
+        return inverse(code, x)
     return other(code, x)
