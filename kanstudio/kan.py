@@ -361,7 +361,7 @@ class KAN(nn.Module):
 
         Unpacks like pykan's answer, ``expressions, variables = model.symbolic_formula()``,
         and prints as text. var: names or symbols of the inputs. tolerance: how much any
-        output may change, relative to 1 + its largest value, for the sake of simple numbers
+        output may change, relative to its largest value, for the sake of simple numbers
         (0.99999 to 1); None: the precision of the module's dtype. simplify: let sympy look
         for a shorter form for timeout_s seconds at most. Compared at the inputs of the last
         call. See ``kanstudio.symbolic.formula.symbolic_formula``.

@@ -13,7 +13,7 @@ from kanstudio.functions.heads import relu
 from kanstudio.symbolic.arithmetic import Number, add, again, coefficients, multiply, replaced
 
 _MOST_BRANCHES = 200
-ZERO, ONE = sp.Integer(0), sp.Integer(1)
+ZERO, ONE, MINUS_ONE = sp.Integer(0), sp.Integer(1), sp.Integer(-1)
 
 
 def _is_indicator(node: sp.Basic) -> bool:
@@ -86,16 +86,39 @@ class Branches:
         if isinstance(indicator, sp.Abs):
             pairs = [(other, sp.Eq(*_sides(argument), evaluate=False)), (one, sp.true)]
         else:
-            pairs = [(one, _positive(argument)), *pairs]
+            pairs = _joined(one, _positive(argument), other, pairs)
         chosen = sp.Piecewise(*pairs, evaluate=False)
         return add([self.folded(add(outside)), chosen]) if outside else chosen
 
 
+def _joined(
+    one: sp.Expr, condition: sp.Basic, other: sp.Expr, pairs: list[tuple[sp.Expr, sp.Basic]]
+) -> list[tuple[sp.Expr, sp.Basic]]:
+    """The pairs of ``one`` under a condition, before the pairs of ``other``; and, or as such."""
+    if isinstance(one, sp.Piecewise) and len(one.args) == 2 and one.args[1][0] == other:
+        inner = one.args[0][1]
+        condition, one = _both(sp.And, condition, inner), one.args[0][0]
+    if len(pairs) > 1 and pairs[0][0] == one:
+        return [(one, _both(sp.Or, condition, pairs[0][1])), *pairs[1:]]
+    return [(one, condition), *pairs]
+
+
+def _both(head: type[sp.Basic], first: sp.Basic, second: sp.Basic) -> sp.Basic:
+    parts = [p for part in (first, second) for p in (part.args if part.func is head else [part])]
+    return head(*parts, evaluate=False)
+
+
 def _sides(difference: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
-    """(a, b) of a - b, without minus signs."""
+    """(a, b) of a - b, without minus signs before variables; x against -1, not x + 1 against 0."""
     terms = coefficients(difference)
+    constant = terms.pop(ONE, ZERO)
     left = [multiply([n, rest]) for rest, n in terms.items() if not n.is_negative]
     right = [multiply([-n, rest]) for rest, n in terms.items() if n.is_negative]
+    beside_left = constant.is_positive if left and right else not left
+    if constant != 0 and beside_left:
+        left.append(constant)
+    elif constant != 0:
+        right.append(multiply([MINUS_ONE, constant]))
     return (add(left) if left else ZERO), (add(right) if right else ZERO)
 
 

@@ -21,8 +21,9 @@ EXACT = 4 * float(np.finfo(np.float64).eps)
 
 _CHANCE = 0.02
 _LARGEST_COST = 1e9
-_LARGEST_ROOTED = 1000
+_LARGEST_ROOTED = 10**6
 _LONGEST_DECIMAL = 12
+_LONGEST_EXACT = 12
 
 # How much less is such a number to be expected than a fraction of the same size?
 _FACTORS: tuple[tuple[sp.Expr, float], ...] = (
@@ -77,7 +78,7 @@ def recognise(value: float, spread: float = EXACT) -> sp.Expr:
     if found is not None and found[0] <= min(_CHANCE / spread, _LARGEST_COST):
         return found[1] if value > 0 else -found[1]
     if spread <= EXACT:
-        return _sum_of_two(value, spread) or tidy(value)
+        return _sum_of_two(value, spread) or _decimal(value)
     return tidy(float(f"{value:.{math.ceil(-math.log10(spread))}g}"))
 
 
@@ -104,6 +105,12 @@ def _candidates(size: float, spread: float) -> list[tuple[float, sp.Expr]]:
             found.append((float(mantissa), exact(Fraction(shown))))
             break
     return found
+
+
+def _decimal(value: float) -> sp.Expr:
+    """The number that a double was typed as, if it can be told from its neighbours."""
+    digits = repr(value).partition("e")[0].replace(".", "").strip("-0")
+    return exact(Fraction(repr(value))) if len(digits) <= _LONGEST_EXACT else tidy(value)
 
 
 def _simple_fraction(value: float, spread: float, bound: float) -> tuple[int, int] | None:

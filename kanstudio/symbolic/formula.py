@@ -38,8 +38,8 @@ class SymbolicFormula:
     - expressions, outputs: per output its expression and its name.
     - variables: the symbols of the inputs.
     - splines: what the spline functions in the expressions are.
-    - max_error: the largest difference from the network at the samples, relative to
-      1 + the output's largest value; None where the formula has no value there.
+    - max_error: the largest difference from the network at the samples, as a share of the
+      output's largest value; None where the formula has no value there.
     - notes: what else there is to say, in sentences.
     """
 
@@ -99,7 +99,7 @@ def symbolic_formula(
     variables: symbols or names in place of the inputs' own. samples (n, inputs): where the
     formula is compared with the network; None takes random ones from the grids of the
     inputs. tolerance: numbers become simpler (0.99999 to 1, 3.14159 to pi) as long as no
-    output is off by more than tolerance * (1 + its largest value) at the samples.
+    output is off by more than tolerance times its largest value at the samples.
     simplify: let sympy look for a shorter form, for timeout_s seconds at most.
 
     Raises DataError for variables or samples that do not fit, and KanStudioError where the
@@ -190,5 +190,6 @@ def _error(found: FloatArray, expected: FloatArray) -> float | None:
     both = np.isfinite(found) & np.isfinite(expected)
     if not both.any():
         return None
-    scale = 1 + np.abs(np.where(both, expected, 0)).max(axis=0)
-    return float(np.where(both, np.abs(found - expected) / scale, 0).max())
+    scale = np.abs(np.where(both, expected, 0)).max(axis=0)
+    error = np.abs(np.where(both, found - expected, 0)) / np.where(scale > 0, scale, 1)
+    return float(error.max())
