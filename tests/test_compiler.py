@@ -204,6 +204,9 @@ def test_unused_inputs_stay_inputs():
         [x * y, sympy.sin(x)],
         [sympy.sin(x), x * y],
         [x * y * z, x * y, sympy.Integer(4), x],
+        # Products that are ready before others, last.
+        [sympy.pi * x**2 / (x**2 + 1), y * z],
+        [z * sympy.exp(sympy.sin(x * y)), x * y, z * sympy.exp(x + y), y * z],
         [sympy.exp(x) * y, sympy.exp(sympy.sin(x * y)), sympy.exp(x * z) + sympy.cos(x * z)],
     ],
 )

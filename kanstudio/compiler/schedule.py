@@ -28,20 +28,33 @@ class Schedule:
 
 def schedule(dag: Dag) -> Schedule:
     """Levels with few carries; outputs reach the top, sum nodes before mult nodes."""
-    work = _Levels(dag)
     best: Schedule | None = None
-    for late in (True, False):
-        work.start(late)
-        work.descend()
-        found = Schedule(tuple(work.level), work.height, work.carries())
-        if best is None or found.n_carries < best.n_carries:
-            best = found
+    for n_top in _top_counts(dag):
+        work = _Levels(dag, n_top)
+        for late in (True, False):
+            work.start(late)
+            work.descend()
+            found = Schedule(tuple(work.level), work.height, work.carries())
+            if best is None or found.n_carries < best.n_carries:
+                best = found
     assert best is not None
     return best
 
 
+def _top_counts(dag: Dag) -> list[int]:
+    """How many of the mult nodes at the end of the outputs may stand on the top level."""
+    count = 0
+    while count < len(dag.outputs) and _is_mult(dag, dag.outputs[-1 - count]):
+        count += 1
+    return [count, 0] if count and len(dag.outputs) > 1 else [count]
+
+
+def _is_mult(dag: Dag, vertex: int) -> bool:
+    return len(dag.vertices[vertex - dag.n_inputs].ports) > 1
+
+
 class _Levels:
-    def __init__(self, dag: Dag) -> None:
+    def __init__(self, dag: Dag, n_top: int) -> None:
         self.n_inputs = dag.n_inputs
         n = dag.n_inputs + len(dag.vertices)
         self.sources: list[Sequence[int]] = [()] * dag.n_inputs
@@ -55,24 +68,25 @@ class _Levels:
             below = max((self.earliest[s] for s in self.sources[vertex]), default=0)
             self.earliest[vertex] = below + 1
         self.height = max(self.earliest[output] for output in dag.outputs)
-        self.latest_output = dict.fromkeys(dag.outputs, self.height)
-        self._order_outputs(dag)
+        self._order_outputs(dag, n_top)
         self.level: list[int] = []
 
-    def _order_outputs(self, dag: Dag) -> None:
-        """A mult node before a sum node at the top must be carried: what carries is a sum."""
-        mult = {o: len(dag.vertices[o - dag.n_inputs].ports) > 1 for o in dag.outputs}
-        n_last = 0
-        while n_last < len(dag.outputs) and mult[dag.outputs[-1 - n_last]]:
-            n_last += 1
-        early = [o for o in dag.outputs[: len(dag.outputs) - n_last] if mult[o]]
-        height = max([self.height, *(self.earliest[o] + 1 for o in early)])
-        self.height = height
-        self.latest_output = {o: height - (o in early) for o in dag.outputs}
+    def _order_outputs(self, dag: Dag, n_top: int) -> None:
+        """Sum nodes stand before mult nodes at the top, and what carries a value is a sum node.
+
+        So the last outputs, which are mult nodes, stay at the top; others are carried there.
+        """
+        split = len(dag.outputs) - n_top
+        self.pinned = set(dag.outputs[split:])
+        early = [output for output in dag.outputs[:split] if _is_mult(dag, output)]
+        self.height = max([self.height, *(self.earliest[output] + 1 for output in early)])
+        self.latest_output = {output: self.height - (output in early) for output in dag.outputs}
 
     def start(self, late: bool) -> None:
         if not late:
             self.level = list(self.earliest)
+            for output in self.pinned:
+                self.level[output] = self.height
             return
         self.level = [0] * len(self.sources)
         for vertex in reversed(range(self.n_inputs, len(self.sources))):
@@ -103,6 +117,8 @@ class _Levels:
 
     def _best(self, vertex: int, late: bool) -> int:
         """One level up saves a carry of the vertex and costs one of each source used last here."""
+        if vertex in self.pinned:
+            return self.height
         sources = self.sources[vertex]
         low = 1 + max((self.level[s] for s in sources), default=0)
         high = self._highest(vertex)
