@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from urllib.parse import parse_qs
 
 import pytest
 
-from kanstudio.app.costs import CostWatch, costs
+from kanstudio.app.costs import Prospect, prospect
 from kanstudio.app.session import Session
 from kanstudio.app.share import link_query, shared_document
 from kanstudio.compiler import STRATEGIES, cost_of
@@ -17,18 +16,8 @@ from kanstudio.editor.rename import Rename
 TWICE = "u = sin(x*y) + x; v = exp(sin(x*y))"
 
 
-def known(watch: CostWatch) -> None:
-    """Tick until the costs are there."""
-    for _ in range(2_000):
-        watch.tick()
-        if watch.rows:
-            return
-        time.sleep(0.01)
-    pytest.fail("no costs came back")
-
-
 def test_costs_are_those_of_the_compiled_networks() -> None:
-    found = costs(TWICE, ("x", "y"))
+    found = prospect((TWICE, ("x", "y"))).costs
     for strategy in STRATEGIES:
         assert found[strategy] == cost_of(new_document(TWICE, strategy=strategy).network)
     assert found["shared"].edges < found["tree"].edges
@@ -36,20 +25,13 @@ def test_costs_are_those_of_the_compiled_networks() -> None:
 
 @pytest.mark.parametrize("text", ["sin(", "", "x; q(z)"])
 def test_what_has_no_network_has_no_costs(text: str) -> None:
-    assert costs(text, ("x",)) == {}
+    assert prospect((text, ("x",))) == Prospect()
 
 
-def test_costs_come_back_without_anybody_waiting() -> None:
-    told: list[int] = []
-    watch = CostWatch(lambda: told.append(1))
-    watch.want(TWICE, ("x", "y"))
-    assert watch.rows == []
-    known(watch)
-    assert [row["key"] for row in watch.rows] == list(STRATEGIES)
-    assert told == [1]
-    watch.want("x", ("x",))
-    assert watch.rows == []
-    watch.close()
+def test_conditions_are_said_in_sentences() -> None:
+    (condition,) = prospect(("x^y", ("x", "y"))).conditions
+    assert condition.startswith("Exact where x >= 0: ")
+    assert prospect(("sqrt(x)*y", ("x", "y"))).conditions == ()
 
 
 def test_another_strategy_is_one_undoable_step() -> None:

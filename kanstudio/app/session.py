@@ -12,7 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from kanstudio.app.costs import CostWatch
+from kanstudio.app.aside import Aside
+from kanstudio.app.costs import REST_S, prospect
+from kanstudio.app.formula_now import EVERY_S, formula_now, same_network
 from kanstudio.app.gallery import Example, first_document
 from kanstudio.app.present import left_out
 from kanstudio.app.reading import Check, read
@@ -42,7 +44,7 @@ LIVE_SAMPLES = 256
 
 Topic = Literal[
     "document", "network", "selection", "colour", "theme", "check", "notice", "run", "settings",
-    "level", "costs",
+    "level", "aside",
 ]  # fmt: skip
 Listener = Callable[[frozenset[Topic]], None]
 Tone = Literal["good", "error"]
@@ -116,14 +118,15 @@ class Session:
         self.text_count = 1
         self.check: Check = read(start.text)
         self.strategy: Strategy = start.strategy
-        self.costs = CostWatch(lambda: self.tell("costs"))
-        self.typed_costs = CostWatch(lambda: self.tell("costs"))
-        self._watch_costs()
         self.live: Network | None = None
         self.running = False
         self.before_edit: Callable[[], str] = str
         self._listeners: list[Listener] = []
         self._view: tuple[Network, View] | None = None
+        self.prospect = Aside(prospect, self._tell_aside)
+        self.typed = Aside(prospect, self._tell_aside, rest_s=REST_S)
+        self.formula_now = Aside(formula_now, self._tell_aside, same=same_network, every_s=EVERY_S)
+        self._watch()
 
     # Listening.
 
@@ -141,21 +144,27 @@ class Session:
 
     def close(self) -> None:
         self._listeners.clear()
-        self.costs.close()
-        self.typed_costs.close()
+        for aside in (self.prospect, self.typed, self.formula_now):
+            aside.close()
 
     def tick(self) -> None:
         """Take up what was worked out aside; called many times a second."""
-        self.costs.tick()
-        self.typed_costs.tick()
+        for aside in (self.prospect, self.typed, self.formula_now):
+            aside.tick()
 
-    def _watch_costs(self) -> None:
+    def _tell_aside(self) -> None:
+        self.tell("aside")
+
+    def _watch(self) -> None:
+        """Say what is to be worked out aside."""
         document, check = self.document, self.check
-        self.costs.want(document.text, document.network.input_names)
+        known = (document.text, document.network.input_names) if document.text else None
+        self.prospect.want(known)
         if check.text == document.text:
-            self.typed_costs.want(document.text, document.network.input_names)
+            self.typed.want(known)
         else:
-            self.typed_costs.want("" if check.error else check.text, check.variables)
+            self.typed.want((check.text, check.variables) if check.lines else None)
+        self.formula_now.want((self.network, self.samples))
 
     # Reading.
 
@@ -249,7 +258,7 @@ class Session:
         if self.check.text != self.document.text or before.text != self.document.text:
             self.text_count += 1
             self.check = read(self.document.text)
-        self._watch_costs()
+        self._watch()
         gone = (self.selection.kind == "edge" and self.selected_edge() is None) or (
             self.selection.kind == "node" and self.selected_node() is None
         )
@@ -294,7 +303,7 @@ class Session:
     def type(self, text: str) -> None:
         """The text as it stands while a person types it; changes nothing but its reading."""
         self.check = read(text)
-        self._watch_costs()
+        self._watch()
         self.tell("check")
 
     def restore(self, history: History) -> None:
@@ -320,6 +329,7 @@ class Session:
         """Show where a run has got to."""
         self.live = network
         self._view = None if view is None else (network, view)
+        self.formula_now.want((network, self.samples))
         self.tell("network")
 
     def undo(self) -> None:

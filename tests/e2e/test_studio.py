@@ -113,6 +113,9 @@ def test_typed_formula_becomes_a_network(studio_page: Page) -> None:
     assert float(fact(studio_page, "max-error")) < 1e-12
     expect(studio_page.get_by_role("region", name="History")).to_contain_text("compile")
     expect(studio_page.locator(".reading svg")).to_be_visible(timeout=LONG)
+    inspector = studio_page.get_by_role("region", name="Inspector")
+    expect(inspector).to_contain_text("Formula now")
+    expect(inspector.locator(".math svg")).to_have_count(2, timeout=LONG)
 
 
 def test_syntax_error_stands_under_its_character(studio_page: Page) -> None:

@@ -198,8 +198,12 @@ function costTable(choose) {
     table.hidden = !rows.length;
     if (key === shown) return;
     shown = key;
-    const best = (name) => Math.min(...rows.map((row) => row[name]));
+    const best = (name) => Math.min(...rows.filter((row) => row.key).map((row) => row[name]));
     body.replaceChildren(...rows.map((row) => {
+      if (!row.key) {
+        return h("tr", { class: "now" }, h("th", { scope: "row" }, row.title),
+          ...columns.map(([name]) => h("td", {}, row[name].toLocaleString("en"))));
+      }
       const taken = row.key === chosen;
       return h("tr", { class: taken ? "taken" : null, onclick: () => taken || choose(row.key) },
         h("th", { scope: "row" }, link({ "aria-current": taken ? "true" : null,

@@ -72,7 +72,7 @@ export function render({ model }) {
     shown = key;
     body.replaceChildren(...sections.map((section) => {
       const parts = [section.title ? h("h3", {}, section.title) : null];
-      if (section.latex) {
+      if (section.latex?.length) {
         const math = h("div", { class: "math" });
         const lines = section.latex.map((latex) => {
           const line = h("div", {});

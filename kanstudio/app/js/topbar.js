@@ -164,7 +164,7 @@ export function render({ model, el }) {
       mirror.replaceChildren();
     }
     message.hidden = !error;
-    if (current) showNotes(error ? [] : check.notes || []);
+    if (current) showNotes(error ? [] : [...(check.notes || []), ...(model.state.conditions || [])]);
     readingBox.classList.toggle("stale", Boolean(error) || !current);
     if (current && !error) {
       await typeset(reading, check.latex || "");

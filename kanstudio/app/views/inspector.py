@@ -9,9 +9,10 @@ from panel.viewable import Child
 
 from kanstudio.app.bounds import change_of_ranges, read_range, spelled
 from kanstudio.app.component import Message, Part, script
+from kanstudio.app.costs import cost_row
 from kanstudio.app.desk import Desk
 from kanstudio.app.figures import CurveChart
-from kanstudio.app.present import front_counts, level_values, plural, small, span
+from kanstudio.app.present import level_values, small, span
 from kanstudio.app.reading import MAX_LINES, latex_lines
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.app.views.datacard import ranges_of
@@ -51,13 +52,13 @@ class Inspector(Part):
     def _update(self, topics: frozenset[Topic]) -> None:
         if "theme" in topics:
             self._chart.paint(self._session.theme)
-        if topics & {"document", "costs"}:
-            self.put(costs=self._session.costs.rows, strategy=self._session.document.strategy)
-        if not topics & {"document", "selection", "run"}:
+        if not topics & {"document", "selection", "run", "aside"}:
             return
         if topics & {"document", "selection"}:
             self.put(edit=self._edit(), refused={})
         edge, node = self._session.selected_edge(), self._session.selected_node()
+        if topics == {"aside"} and (edge or node):
+            return
         if edge is not None:
             self._show_edge(edge)
         elif node is not None:
@@ -218,38 +219,35 @@ class Inspector(Part):
         )
 
     def _show_model(self) -> None:
-        session, desk = self._session, self._desk
-        document, network = session.document, session.network
-        cost = cost_of(network)
-        fronts = zip(("only symbolic", "only spline", "both"), front_counts(network), strict=True)
+        session, network = self._session, self._session.network
+        parsed, known = session.document.formula, session.prospect.value
         sections: list[dict[str, Any]] = []
-        if document.formula is not None:
-            sections.append(
-                {
-                    "title": "Typed formula",
-                    "latex": list(latex_lines(document.formula)[:MAX_LINES]),
-                    "notes": list(document.formula.notes[:MAX_LINES]),
-                }
-            )
-            sections.append(
-                {
-                    "title": "Network against formula",
-                    "facts": [("Max error on test inputs", small(desk.max_error))],
-                }
-            )
-        sections += [
+        if parsed is not None:
+            notes = [*parsed.notes[:MAX_LINES], *(known.conditions if known else ())]
+            lines = latex_lines(parsed)[:MAX_LINES]
+            sections.append({"title": "Typed formula", "latex": list(lines), "notes": notes})
+        now = session.formula_now.latest
+        sections.append(
             {
-                "title": "Size",
-                "facts": [
-                    ("Nodes above the inputs", f"{cost.nodes:,}"),
-                    ("Active edges", f"{cost.edges:,}"),
-                    *[(f"  {front}", f"{n:,}") for front, n in fronts if n and n < cost.edges],
-                    ("Depth", plural(cost.depth, "layer")),
-                    ("Parameters", f"{cost.parameters:,}"),
-                ],
-            },
+                "title": "Formula now",
+                "latex": list(now.lines) if now else [],
+                "notes": [now.note] if now and now.note else [],
+                "facts": []
+                if parsed is None
+                else [("Max error against the typed", small(self._desk.max_error))],
+            }
+        )
+        sections += [
+            {"title": "Size", "costs": True},
+            {"text": "Click an edge or a node to inspect it, a level to add to it."},
         ]
-        if document.formula is not None:
-            sections.append({"title": "Compiled as", "costs": True})
-        sections.append({"text": "Click an edge or a node to inspect it, a level to add to it."})
-        self.put(title="Model", subtitle="", selected=False, curve=False, sections=sections)
+        costs = known.rows if known and parsed is not None else []
+        self.put(
+            title="Model",
+            subtitle="",
+            selected=False,
+            curve=False,
+            sections=sections,
+            costs=[cost_row("", "Now", cost_of(network)), *costs],
+            strategy=session.document.strategy,
+        )

@@ -41,10 +41,10 @@ class TopBar(Part):
         self._update(frozenset({"document", "check"}))
 
     def _update(self, topics: frozenset[Topic]) -> None:
-        if not topics & {"document", "check", "settings", "costs"}:
+        if not topics & {"document", "check", "settings", "aside"}:
             return
         session = self._session
-        check = session.check
+        check, typed = session.check, session.typed.value
         self.put(
             text=session.document.text,
             textCount=session.text_count,
@@ -57,7 +57,8 @@ class TopBar(Part):
                 "error": asdict(check.error) if check.error else None,
             },
             strategy=session.strategy,
-            costs=session.typed_costs.rows,
+            costs=typed.rows if typed else [],
+            conditions=list(typed.conditions) if typed else [],
             share=link_query(session.document),
             canUndo=session.history.can_undo or session.running,
             canRedo=session.history.can_redo,

@@ -1,0 +1,134 @@
+"""The formula that a network computes now, short enough to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sympy
+
+from kanstudio import formula
+from kanstudio.app.present import percent, plural
+from kanstudio.errors import KanStudioError
+from kanstudio.network.forward import evaluate
+from kanstudio.network.network import FloatArray, Network
+from kanstudio.symbolic.build import check_size
+from kanstudio.symbolic.formula import SymbolicFormula, symbolic_formula
+
+EVERY_S = 1.0
+TOLERANCE = 1e-3
+"""Numbers become simple ones as long as no output is off by more than this share."""
+EXACT = 1e-9
+DIGITS = 4
+MAX_OPERATIONS = 2_000
+MAX_SPLINES = 6
+MAX_LATEX = 1_500
+MAX_LINES = 8
+MAX_BELOW = 9
+"""Fractions with a larger denominator are written as decimals."""
+
+Key = tuple[Network, FloatArray]
+
+
+@dataclass(frozen=True)
+class FormulaNow:
+    """LaTeX, a line per output; none where it would be too long. note: what it leaves out."""
+
+    lines: tuple[str, ...] = ()
+    note: str = ""
+
+
+def same_network(one: Key, other: Key) -> bool:
+    """Whether two keys ask for the same formula."""
+    return one[0] is other[0]
+
+
+def formula_now(key: Key) -> FormulaNow:
+    """The formula of a network on samples (n, inputs), with numbers of few digits.
+
+    Splines are named; with many of them, only what the symbolic functions make is shown.
+    """
+    network, samples = key
+    n_splines = sum(int(layer.spline_active.sum()) for layer in network.layers)
+    try:
+        if n_splines <= MAX_SPLINES and (lines := _lines(network, samples)):
+            return FormulaNow(lines, _splines_in(lines))
+        if not n_splines:
+            return FormulaNow((), "Too long to be shown.")
+        lines = _lines(without_splines(network), samples, rest=True)
+    except KanStudioError:
+        lines = ()
+    what = plural(n_splines, "spline")
+    if not lines:
+        return FormulaNow((), f"No short formula: {what} take part.")
+    share = symbolic_share(network, samples)
+    shown = "" if share is None else f" {percent(share)} of the output's variance is symbolic."
+    return FormulaNow(lines, f"φ is what {what} add.{shown}")
+
+
+def _splines_in(lines: Sequence[str]) -> str:
+    named = any(r"\varphi" in line for line in lines)
+    return "φ are the splines that are left." if named else ""
+
+
+def _lines(network: Network, samples: FloatArray, *, rest: bool = False) -> tuple[str, ...]:
+    """The LaTeX of all outputs, () if it is too long; rest: something is left out."""
+    check_size(network, MAX_OPERATIONS)
+    named = replace(
+        network,
+        input_names=_names(network.input_names, "x"),
+        output_names=_names(network.output_names, "y"),
+    )
+    # The tolerance counts from 1 + the largest value, which small outputs would not survive.
+    sizes = np.abs(evaluate(network, samples)).max(axis=0)
+    size = float(np.nanmin(sizes, initial=1.0, where=sizes > 0))
+    found = symbolic_formula(named, samples=samples, tolerance=TOLERANCE * size / (1 + size))
+    shown = [_latex(expression, found) for expression in found.expressions]
+    if any(not text for text in shown) or sum(map(len, shown)) > MAX_LATEX:
+        return ()
+    sign = (
+        "=" if found.max_error is not None and found.max_error < 1e-9 and not rest else r"\approx"
+    )
+    more = r" + \varphi" if rest else ""
+    pairs = zip(found.outputs, shown, strict=True)
+    lines = [f"{formula.latex_of_name(name)} {sign} {text}{more}" for name, text in pairs]
+    return tuple(lines[:MAX_LINES])
+
+
+def _names(names: Sequence[str], letter: str) -> tuple[str, ...]:
+    """Names that may stand in LaTeX: a model's own can be any text."""
+    good = [name if formula.is_name(name) else "" for name in names]
+    return tuple(name or f"{letter}_{i + 1}" for i, name in enumerate(good))
+
+
+def _latex(expression: sympy.Expr, found: SymbolicFormula) -> str:
+    """LaTeX with few digits; "" for what has no value."""
+    if expression.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
+        return ""
+    for index, term in enumerate(found.splines):
+        expression = expression.replace(term.function, sympy.Function(f"varphi_{index + 1}"))
+    numbers = expression.atoms(sympy.Float, sympy.Rational)
+    floats = {one: sympy.Float(one, DIGITS) for one in numbers if one.is_Float or one.q > MAX_BELOW}
+    return formula.latex(expression.xreplace(floats))
+
+
+def without_splines(network: Network) -> Network:
+    """The same network with all its spline fronts off."""
+    return network.with_layers(
+        tuple(
+            layer.with_arrays(spline_mask=np.zeros_like(layer.spline_mask))
+            for layer in network.layers
+        )
+    )
+
+
+def symbolic_share(network: Network, samples: FloatArray) -> float | None:
+    """The share of the outputs' variance that is left without splines; None if unknown."""
+    whole, part = evaluate(network, samples), evaluate(without_splines(network), samples)
+    finite = np.isfinite(whole).all(axis=1) & np.isfinite(part).all(axis=1)
+    whole, part = whole[finite], part[finite]
+    total = float(((whole - whole.mean(axis=0)) ** 2).sum()) if len(whole) else 0.0
+    if not total:
+        return None
+    return max(0.0, 1 - float(((whole - part) ** 2).sum()) / total)
