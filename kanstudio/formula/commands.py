@@ -30,6 +30,7 @@ _BRACE_OF_CASES = re.compile(r"\s*\\\{\s*(?=\\begin\s*\{(?:array|d?cases|aligned
 _SIZES = frozenset({"left", "right", "middle"}) | {
     f"{size}{side}" for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")
 }
+_TEXT_COMMANDS = frozenset({"text", "textrm", "textnormal", "mbox", "hbox", "textit"})
 _ESCAPES = {"{": "{", "}": "}", "|": "", "%": "", "&": "and", "_": "", "#": ""}
 
 
@@ -167,7 +168,8 @@ class CommandScanner(Scanner):
     def name_or_text(self, command: str, end: int) -> None:
         match = _PLAIN_NAME.match(self.text, end)
         words = _TEXT.match(self.text, end)
-        if self.in_cases() and words and self.words_of_cases(words[1], words.end()):
+        is_text = command in _TEXT_COMMANDS or (words and words[1].strip() in {"if", "otherwise"})
+        if self.in_cases() and words and is_text and self.words_of_cases(words[1], words.end()):
             return
         if match is None:
             refuse(f"\\{command} takes a plain name in braces", self.text, self.at, end)

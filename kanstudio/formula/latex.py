@@ -22,6 +22,7 @@ from kanstudio.formula.ast import (
     Truth,
     Variable,
 )
+from kanstudio.formula.spelling import GREEK_FUNCTIONS
 from kanstudio.formula.symbols import GREEK, OTHERS
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
@@ -191,7 +192,7 @@ def _call(node: Call) -> tuple[str, int]:
         return rf"\binom{{{first}}}{{{items[1]}}}", _ATOM
     if name == "mod":
         return rf"{_fitted(shown[0], _POWER)} \bmod {_fitted(shown[1], _POWER)}", _SUM
-    if len(items) == 1 and name not in OTHERS:
+    if len(items) == 1 and name not in OTHERS and name not in GREEK_FUNCTIONS.values():
         return functions.get(name).to_latex(first), _ATOM
     command = f"\\{name}" if name in _FUNCTIONS_OF_TEX else rf"\operatorname{{{name}}}"
     return rf"{command}\left({', '.join(items)}\right)", _ATOM
