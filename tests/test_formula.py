@@ -95,7 +95,8 @@ def test_feynman_formulas_are_what_sympy_reads(problem: dict[str, Any]) -> None:
         ("6.62607015e-34 x", sp.Float(6.62607015e-34) * x),
         ("sqrt(2)/2", sp.sqrt(2) / 2),
         ("sin(pi/3)", sp.sqrt(3) / 2),
-        ("exp(1) e^x", sp.exp(x + 1)),
+        ("exp(1) e^x", sp.E * sp.exp(x)),
+        ("x^y x^(2y) x", x * x ** (3 * y)),
         ("log(x, 10)", sp.log(x) / sp.log(10)),
         ("3!", sp.Integer(6)),
         ("x!", sp.gamma(x + 1)),
@@ -179,6 +180,7 @@ def test_outputs_have_names_and_latex() -> None:
         ("\\sinn x", None, (0, 5), "unknown LaTeX command \\sinn", "did you mean \\sin?"),
         ("(-2)^x", None, (0, 6), "a negative number to a variable power", ""),
         ("log(x, 1)", None, (7, 8), "no base of a logarithm", ""),
+        ("1e-200*1e-200 x", None, (0, 15), "a number too small to tell from 0", ""),
     ],
 )
 def test_errors_point_at_the_character_and_say_what_to_do(

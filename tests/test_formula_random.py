@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +12,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kanstudio import formula
-from kanstudio.errors import FormulaError
 from kanstudio.formula import algebra
 
 NAMES = ("x", "y", "theta", "t_1")
@@ -149,18 +146,16 @@ def test_any_spelling_has_the_value_of_its_tree(spelled: Spelled) -> None:
 def test_formatted_text_parses_back_to_the_same_expression(spelled: Spelled) -> None:
     expr = formula.parse(spelled.text, NAMES).outputs[0].expr
     again = formula.parse(formula.format_text(expr), NAMES).outputs[0].expr
-    if again != expr:
-        # A float with few digits comes back as a fraction; roots of numbers have many forms.
-        assert any(part.is_Float or part.is_Pow for part in sp.preorder_traversal(expr))
+    if again != expr:  # roots of numbers have many forms
+        assert any(part.is_Pow and part.is_number for part in sp.preorder_traversal(expr))
         assert close(evaluate(again), evaluate(expr))
 
 
 @settings(max_examples=100)
 @given(formulas)
 def test_latex_parses_back_to_the_same_value(spelled: Spelled) -> None:
-    assume(abs(spelled.value) < 1e9 and "where" not in spelled.text)
+    assume(abs(spelled.value) < 1e9)
     shown = formula.parse(spelled.text, NAMES).outputs[0].latex
-    assume("\\sigma" not in shown)  # the sigmoid; in a formula sigma is a variable
     assert close(evaluate(formula.parse(shown, NAMES).outputs[0].expr), spelled.value)
 
 
@@ -203,42 +198,3 @@ def test_powers_have_the_value_of_those_of_sympy(base: sp.Expr, exponent: sp.Exp
     sign = -1 if base == -2 * x else 1
     values = [complex(item.subs({x: sign * 0.3, y: 1.7})) for item in (found, wanted)]
     assert np.allclose(*values, rtol=1e-12)
-
-
-# Text that nobody meant
-
-CHARACTERS = "xyeπθ0123456789.,;:+-*/^()[]{}|!=<>_ \n\t\\#$&%'\"@~`?²⁻₁√⌊∞éжｘ\u200b\u0301\ud800"
-PIECES = [
-    *("sin", "cos^-1", "log_2", "\\frac", "\\sqrt[3]", "\\left(", "\\right)", "where(", "max("),
-    *("x>0,", "1e999", "1e-999", "9" * 20, "^^", "**", "||", "y=", "f(x)=", "\\text{a}", "__"),
-    *("lambda", "import", "0x1", "_{", "}", "besselj(0,", "!!", "^(1/", "\\", "gamma", "E", "e2"),
-]
-accepted = json.loads((Path(__file__).parent / "data" / "formulas_accept.json").read_text("utf-8"))
-texts = st.one_of(
-    st.text(max_size=40),
-    st.text(CHARACTERS, max_size=40),
-    st.lists(st.sampled_from([*PIECES, *CHARACTERS[:30]]), max_size=12).map("".join),
-    st.tuples(
-        st.sampled_from([case["text"] for case in accepted]),
-        st.integers(0, 30),
-        st.integers(0, 3),
-        st.sampled_from([*PIECES, *CHARACTERS]),
-    ).map(lambda cut: cut[0][: cut[1]] + cut[3] + cut[0][cut[1] + cut[2] :]),
-)
-
-
-@settings(max_examples=600)
-@given(texts, st.sampled_from([None, ("x",), ("x", "y", "e"), NAMES]))
-def test_any_text_gives_a_formula_or_a_formula_error(
-    text: str, variables: tuple[str, ...] | None
-) -> None:
-    try:
-        read = formula.parse(text, variables)
-    except FormulaError as caught:
-        assert 0 <= caught.start <= caught.end <= len(text)
-        assert caught.message
-        str(caught).encode("utf-8")
-        return
-    for output in read.outputs:
-        output.latex.encode("ascii")
-        assert output.expr.free_symbols <= {sp.Symbol(name) for name in read.variables}

@@ -5,7 +5,8 @@ of a hundred characters that takes minutes. Here a sum collects like terms, a pr
 collects powers, in linear time, and the results are what sympy itself would make in all
 everyday cases: `add([x, x]) == x + x`. Only numbers, known to be small, reach sympy.
 
-Everything raises OverflowError where a coefficient is beyond 1e300.
+Everything raises OverflowError where a coefficient is beyond 1e300, and FloatingPointError
+where it is too small to tell from 0.
 """
 
 from __future__ import annotations
@@ -55,15 +56,17 @@ def multiply(factors: Iterable[sp.Expr]) -> sp.Expr:
     coefficient, rests = Fraction(1), []
     pending = list(factors)
     for _ in range(3):  # collecting powers can bring new numbers: sqrt(2)*sqrt(2)
-        powers: dict[sp.Expr, list[sp.Expr]] = {}
+        # As sympy has it: x^2*x is x^3 and 2^y*2^y is 2^(2*y), but x*x^y stays.
+        powers: dict[tuple[sp.Expr, sp.Expr], list[sp.Expr]] = {}
         for factor in pending:
             for part in sp.Mul.make_args(factor):
                 if part.is_Rational or part.is_Float:
                     coefficient = _bounded(coefficient * fraction_of(part))
                 else:
                     base, exponent = part.as_base_exp()
-                    powers.setdefault(base, []).append(exponent)
-        rests = [_collected(base, exponents) for base, exponents in powers.items()]
+                    number, rest = exponent.as_coeff_Mul()
+                    powers.setdefault((base, rest), []).append(number)
+        rests = [_collected(*key, numbers) for key, numbers in powers.items()]
         if not any(rest.is_Number or rest.is_Mul for rest in rests):
             break
         pending = rests
@@ -88,10 +91,11 @@ def power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
         return sp.Pow(base, exponent)
     if exponent.is_Integer and (base.is_Mul or base.is_Pow or isinstance(base, sp.exp)):
         return _integer_power(base, exponent)
-    if base.is_Mul and exponent.is_number:
+    if base.is_Mul and exponent.is_Number:
         return _power_of_product(base, exponent)
-    if base.is_Pow and exponent.is_Rational and base.exp.is_Rational and not base.exp.is_Integer:
-        # What has a root cannot be negative, so the exponents multiply.
+    if base.is_Pow and exponent.is_Rational and base.exp.is_Rational and abs(base.exp) < 1:
+        # What has a root cannot be negative, so the exponents multiply; beyond 1 sympy
+        # does not do so either.
         return power(base.base, base.exp * exponent)
     return sp.Pow(base, exponent, evaluate=False)
 
@@ -132,9 +136,15 @@ def _exponential(exponent: sp.Expr) -> sp.Expr:
 
 
 def _bounded(value: Fraction) -> Fraction:
-    """value with the precision that `exact` keeps; OverflowError beyond 1e300."""
-    if too_large(float(value)):
+    """value with the precision that `exact` keeps.
+
+    OverflowError beyond 1e300, FloatingPointError where it is too small to tell from 0.
+    """
+    number = float(value)
+    if too_large(number):
         raise OverflowError
+    if value and not number:
+        raise FloatingPointError
     return fraction_of(exact(value))
 
 
@@ -150,8 +160,10 @@ def _scaled(number: Fraction, rest: sp.Expr) -> sp.Expr:
     return sp.Mul._from_args([exact(number), *sp.Mul.make_args(rest)])
 
 
-def _collected(base: sp.Expr, exponents: list[sp.Expr]) -> sp.Expr:
-    return power(base, exponents[0] if len(exponents) == 1 else add(exponents))
+def _collected(base: sp.Expr, exponent: sp.Expr, numbers: list[sp.Expr]) -> sp.Expr:
+    """base to the power of exponent times the sum of numbers."""
+    number = numbers[0] if len(numbers) == 1 else add(numbers)
+    return power(base, number if exponent == 1 else multiply([number, exponent]))
 
 
 def _with_irrationals(

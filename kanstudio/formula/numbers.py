@@ -17,10 +17,17 @@ import torch
 from kanstudio import functions
 from kanstudio.formula.limits import MAX_CONSTANT, MAX_EXACT
 
+_LARGEST_BINARY = 2**26
+
 
 def exact(value: Fraction) -> sp.Expr:
-    """A Rational where numerator and denominator are small, otherwise a Float."""
-    if abs(value.numerator) <= MAX_EXACT and value.denominator <= MAX_EXACT:
+    """A Rational where numerator and denominator are small, otherwise a Float.
+
+    A Float too where the denominator says that the value comes from one: 5.196152422706632.
+    """
+    over, under = abs(value.numerator), value.denominator
+    binary = under > _LARGEST_BINARY and under & (under - 1) == 0
+    if over <= MAX_EXACT and under <= MAX_EXACT and not binary:
         return sp.Rational(value.numerator, value.denominator)
     return tidy(float(value))
 

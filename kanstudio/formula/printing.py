@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from kanstudio import functions
+from kanstudio.errors import FormulaError
+from kanstudio.formula.limits import show
+from kanstudio.formula.numbers import exact
+from kanstudio.formula.symbols import CALLABLE
+from kanstudio.formula.words import is_name
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 _OPERATORS = {
@@ -14,7 +22,19 @@ _OPERATORS = {
     sp.LessThan: "<=",
     sp.StrictGreaterThan: ">",
     sp.GreaterThan: ">=",
+    sp.Equality: "==",
+    sp.Unequality: "!=",
 }
+_OTHERS = {
+    sp.Max: "max",
+    sp.Min: "min",
+    sp.Mod: "mod",
+    sp.atan2: "atan2",
+    sp.factorial: "factorial",
+}
+# The constants, and what is the same number where a variable has the name.
+_NUMBERS = {sp.pi: ("pi", "arccos(-1)"), sp.E: ("e", "exp(1)")}
+_MOST_EXACT = 15
 
 
 def format_text(
@@ -22,19 +42,27 @@ def format_text(
 ) -> str:
     """A text that `parse` reads as expr, given expr's variables.
 
-    A Float with at most 15 digits comes back as the Rational of the same decimal.
+    Floats keep all their bits; where one is a short fraction (0.25) it comes back as that
+    fraction. A function that is not sympy's, such as a spline, has its own name. Raises
+    FormulaError for a function and a number that formulas lack.
 
     digits: round floats to so many significant digits, for display; None keeps all 17.
-    A function that formulas lack is printed by sympy's name for it.
     names: how symbols are written, if not by their own names.
     """
-    return _Printer(digits, names or {}).text(expr, _SUM)
+    return _Printer(expr, digits, names or {}).text(expr, _SUM)
 
 
 class _Printer:
-    def __init__(self, digits: int | None, names: Mapping[sp.Symbol, str]) -> None:
+    def __init__(self, expr: sp.Expr, digits: int | None, names: Mapping[sp.Symbol, str]) -> None:
         self.digits = digits
-        self.names = names
+        self.names = {item: names.get(item, item.name) for item in expr.free_symbols}
+        self.taken = frozenset(self.names.values())
+        for name in self.taken:
+            if not is_name(name):
+                raise FormulaError(f"{show(name)} cannot name a variable")
+        # and, or and not, unless a variable has such a name.
+        words = {"and", "or", "not"} & self.taken
+        self.logic = ("&&", "||", "!") if words else ("and", "or", "not ")
 
     def text(self, expr: sp.Expr, level: int) -> str:
         """expr, in brackets if it binds less than level asks for."""
@@ -42,28 +70,50 @@ class _Printer:
         return shown if own >= level else f"({shown})"
 
     def shown(self, expr: sp.Expr) -> tuple[str, int]:
-        if expr.is_Number or expr in {sp.pi, sp.E}:
-            return self.number(expr)
         if expr.is_Symbol:
-            return str(self.names.get(expr, expr.name)), _ATOM
+            return self.names[expr], _ATOM
+        if expr.is_Number or expr.is_NumberSymbol or expr is sp.I:
+            return self.number(expr)
         if expr.is_Add:
             return self.sum(expr), _SUM
         if expr.is_Mul:
             return self.product(expr)
         if expr.is_Pow and not isinstance(expr, sp.exp):
             return self.power(expr)
+        if isinstance(expr, sp.re | sp.conjugate):  # every value is real
+            return self.shown(expr.args[0])
         return self.call(expr), _ATOM
 
+    # Numbers
+
     def number(self, expr: sp.Expr) -> tuple[str, int]:
-        if expr in {sp.pi, sp.E}:
-            return ("pi" if expr == sp.pi else "e"), _ATOM
-        if expr.is_Float:
-            value = float(expr)
-            shown = repr(value) if self.digits is None else f"{value:.{self.digits}g}"
-            shown = shown.replace("e+", "e")
-            return shown, _ATOM if value >= 0 else _SUM
-        shown = str(expr)
-        return shown, _SUM if expr < 0 else _PRODUCT if "/" in shown else _ATOM
+        if expr in _NUMBERS:
+            name, other = _NUMBERS[expr]
+            return (other if name in self.taken else name), _ATOM
+        if not expr.is_finite or expr is sp.I:
+            raise FormulaError(f"formulas have no number {expr}")
+        if expr.is_Rational and exact(Fraction(int(expr.p), int(expr.q))).is_Rational:
+            shown = str(expr)
+            return shown, _SUM if expr < 0 else _PRODUCT if "/" in shown else _ATOM
+        shown = self.decimal(float(expr))
+        return shown, _SUM if shown.startswith("-") else _ATOM
+
+    def decimal(self, value: float) -> str:
+        """The float with all its digits, which no short fraction could be taken for."""
+        if not math.isfinite(value):
+            raise FormulaError("formulas have no number beyond 1e300")
+        if self.digits is not None:
+            return f"{value:.{self.digits}g}".replace("e+", "e")
+        shown = repr(value).replace("e+", "e")
+        same = exact(Fraction(value)).is_Rational or not exact(Fraction(shown)).is_Rational
+        if same:
+            return shown
+        mantissa, mark, exponent = shown.partition("e")
+        mantissa += "" if "." in mantissa else "."
+        written = len(mantissa.replace(".", "").replace("-", "").lstrip("0"))
+        return f"{mantissa}{'0' * (_MOST_EXACT + 1 - written)}{mark}{exponent}"
+
+    # Sums, products, powers
 
     def sum(self, expr: sp.Expr) -> str:
         # Terms with a plain sign first, so that no sum starts with a minus if it can.
@@ -76,7 +126,10 @@ class _Printer:
     def product(self, expr: sp.Expr) -> tuple[str, int]:
         number, rest = expr.as_coeff_Mul(rational=False)
         top, bottom = [], []
-        for factor in sp.Mul.make_args(rest):
+        for factor in self.logarithms(sp.Mul.make_args(rest)):
+            if isinstance(factor, str):
+                top.append(factor)
+                continue
             exponent = factor.exp if factor.is_Pow and not isinstance(factor, sp.exp) else None
             if exponent is not None and exponent.is_Rational and exponent < 0:
                 bottom.append(self.text(sp.Pow(factor.base, -exponent), _POWER))
@@ -85,18 +138,29 @@ class _Printer:
         minus = ""
         if number.is_negative:
             minus, number = "-", -number
-        if number.is_Rational:
+        if number.is_Rational and exact(Fraction(int(number.p), int(number.q))).is_Rational:
             top = [str(number.p), *top] if number.p != 1 or not top else top
             bottom = [str(number.q), *bottom] if number.q != 1 else bottom
         elif number != 1:
             top = [self.number(number)[0], *top]
-        shown = minus + "*".join(top)
+        shown = minus + "*".join(top or ["1"])
         if len(bottom) == 1 or (len(bottom) == 2 and bottom[1].startswith("(")):
             # 1/(2*(x + 1)) would be read as 1/(2*x + 2).
             shown += "".join(f"/{factor}" for factor in bottom)
         elif bottom:
             shown += f"/({'*'.join(bottom)})"
         return shown, _PRODUCT if not minus else _SUM
+
+    def logarithms(self, factors: Iterable[sp.Expr]) -> list[sp.Expr | str]:
+        """The factors, with log(x)/log(10) as log10(x)."""
+        left: list[sp.Expr | str] = list(factors)
+        for base in (2, 10):
+            below = 1 / sp.log(base)
+            above = next((item for item in left if isinstance(item, sp.log)), None)
+            if below in left and above is not None and not above.is_number:
+                left.remove(below)
+                left[left.index(above)] = f"log{base}({self.text(above.args[0], _SUM)})"
+        return left
 
     def power(self, expr: sp.Expr) -> tuple[str, int]:
         base, exponent = expr.args
@@ -107,27 +171,65 @@ class _Printer:
             return f"1/{below}", _PRODUCT
         return f"{self.text(base, _ATOM)}^{self.text(exponent, _ATOM)}", _POWER
 
+    # Calls
+
     def call(self, expr: sp.Expr) -> str:
         if isinstance(expr, sp.Piecewise):
             return self.piecewise(expr)
+        arguments = expr.args
         found = functions.match(expr)
-        name, arguments = (found[0], (found[1],)) if found else (None, expr.args)
-        if name is None:
-            name = str(expr.func.__name__).lower() if expr.is_Function else str(expr.func)
+        if found:
+            name, arguments = self.free_word(found[0]), (found[1],)
+        elif _is_foreign(expr):
+            name = type(expr).__name__
+        elif type(expr) in _OTHERS:
+            name = _OTHERS[type(expr)]
+        else:
+            raise FormulaError(f"formulas have no function {type(expr).__name__}")
         return f"{name}({', '.join(self.text(item, _SUM) for item in arguments)})"
 
+    def free_word(self, name: str) -> str:
+        """The name of a function, or an alias where a variable has that name."""
+        if name not in self.taken:
+            return name
+        words = [word for word in functions.get(name).aliases if word in CALLABLE]
+        words += ["Gamma"] if name == "gamma" else []
+        word = next((word for word in words if word not in self.taken), "")
+        if not word:
+            raise FormulaError(f"{name} is a variable and a function here")
+        return word
+
     def piecewise(self, expr: sp.Expr) -> str:
+        if expr.args[-1][1] != sp.true:
+            # Where no condition holds there is no value, so the last one says nothing more.
+            return self.piecewise(sp.Piecewise(*expr.args[:-1], (expr.args[-1][0], sp.true)))
         pieces = []
         for value, condition in expr.args:
             if condition != sp.true:
-                pieces.append(self.condition(condition))
+                pieces.append(self.condition(condition)[0])
             pieces.append(self.text(value, _SUM))
         name = "where" if len(pieces) == 3 else "piecewise"
         return f"{name}({', '.join(pieces)})"
 
-    def condition(self, condition: sp.Expr) -> str:
+    def condition(self, condition: sp.Basic) -> tuple[str, int]:
+        """The condition's text, and how much it binds: a relation more than and, or."""
+        if isinstance(condition, sp.And | sp.Or):
+            word = f" {self.logic[0 if isinstance(condition, sp.And) else 1]} "
+            shown = [self.condition(item) for item in sorted(condition.args, key=str)]
+            return word.join(text if own else f"({text})" for text, own in shown), 0
+        if isinstance(condition, sp.Not):
+            return f"{self.logic[2]}({self.condition(condition.args[0])[0]})", 1
+        if isinstance(condition, sp.ITE):
+            when, then, other = condition.args
+            return self.condition(sp.Or(sp.And(when, then), sp.And(sp.Not(when), other)))
         operator = _OPERATORS.get(type(condition))
         if operator is None:
-            return str(condition)
+            raise FormulaError(f"formulas have no condition {type(condition).__name__}")
         left, right = (self.text(side, _SUM) for side in condition.args)
-        return f"{left} {operator} {right}"
+        return f"{left} {operator} {right}", 1
+
+
+def _is_foreign(expr: sp.Basic) -> bool:
+    """A function that sympy does not define: Function("f"), or somebody's subclass."""
+    own = (type(expr).__module__ or "").startswith("sympy.")
+    return isinstance(expr, AppliedUndef) or (isinstance(expr, sp.Function) and not own)

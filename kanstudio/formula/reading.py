@@ -16,7 +16,7 @@ from kanstudio.formula.limits import MAX_OUTPUTS, MAX_VARIABLES, refuse, show
 from kanstudio.formula.parser import Parser
 from kanstudio.formula.scanner import ENDING, OPENING
 from kanstudio.formula.symbols import CALLABLE, SOFT
-from kanstudio.formula.to_sympy import build, is_long
+from kanstudio.formula.to_sympy import build, n_digits
 from kanstudio.formula.tokens import Token, is_latex, split_statements, tokenize
 from kanstudio.formula.words import Words, is_name
 
@@ -106,7 +106,7 @@ def _note_rounding(node: Node, words: Words) -> None:
     while stack:
         item = stack.pop()
         stack.extend(children(item))
-        if isinstance(item, Number) and is_long(item):
+        if isinstance(item, Number) and n_digits(item) > 17:
             words.notes.setdefault(f"{item.text} is rounded to 16 digits")
 
 

@@ -174,6 +174,8 @@ class _Builder:
             yield
         except OverflowError:
             self.refuse("a constant beyond 1e300", node)
+        except FloatingPointError:
+            self.refuse("a number too small to tell from 0", node)
 
     def power(self, node: Node, base: Built, exponent: Built) -> Built:
         size = base.size + exponent.size + 1
@@ -354,10 +356,11 @@ class _Builder:
             case Logic(operator="not"):
                 return self.condition(node.items[0], not holds)
             case Logic():
-                parts = [self.condition(item, holds) for item in node.items]
-                head = sp.And if (node.operator == "and") == holds else sp.Or
+                parts = [self.condition(item, True) for item in node.items]
+                head = sp.And if node.operator == "and" else sp.Or
                 size = 1 + sum(count for _, count in parts)
-                return _joined(head, [part for part, _ in parts]), size
+                joined = _joined(head, [part for part, _ in parts])
+                return (joined if holds else _opposite(joined)), size
         raise AssertionError(node)
 
     def comparison(self, node: Compare, operator: str) -> tuple[sp.Basic, int]:
@@ -378,9 +381,13 @@ class _Builder:
 
 
 def is_long(node: Number) -> bool:
-    """More than 15 digits are written: no float64 tells all of them apart."""
-    digits = node.text.lower().partition("e")[0].replace(".", "").strip("0")
-    return len(digits) > 15
+    """More than 15 digits are written: a float64, since none tells more of them apart."""
+    return n_digits(node) > 15
+
+
+def n_digits(node: Number) -> int:
+    """How many digits are written, zeros at the end included."""
+    return len(node.text.lower().partition("e")[0].replace(".", "").lstrip("0"))
 
 
 def _log_to(x: sp.Expr, base: sp.Expr) -> sp.Expr:
@@ -461,6 +468,12 @@ def _joined(head: type[sp.Basic], parts: list[sp.Basic]) -> sp.Basic:
     if len(left) < 2:
         return left[0] if left else idle
     return head(*left, evaluate=False)
+
+
+def _opposite(condition: sp.Basic) -> sp.Basic:
+    if isinstance(condition, sp.And | sp.Or):
+        return sp.Not(condition, evaluate=False)
+    return condition.negated if isinstance(condition, sp.Rel) else sp.Not(condition)
 
 
 def _representable(number: sp.Expr) -> bool:
