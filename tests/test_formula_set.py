@@ -15,9 +15,12 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+import torch
 from expressions import error_at
 
-from kanstudio.compiler import STRATEGIES, public
+import kanstudio
+from kanstudio import functions
+from kanstudio.compiler import STRATEGIES, public, sympy_function
 
 N_SAMPLES = 50
 DIGITS = 30
@@ -93,6 +96,26 @@ def test_network_equals_an_independent_evaluation(entry, strategy):
     assert real.sum() >= 20, "too few samples have a value"
     network = public.network_of(entry.text, entry.inputs, strategy=strategy)
     assert error_at(network, values[real], samples[real]) <= 1e-9
+
+
+@FORMULAS
+def test_the_formula_that_a_model_says_is_exact_too(entry):
+    samples, values = references()[entry.name]
+    real = np.isfinite(values).all(axis=1)
+    model = kanstudio.compile(entry.text, entry.inputs, dtype=torch.float64)
+    model(torch.from_numpy(samples[real]))
+    read_back = model.symbolic_formula()
+    names = [symbol.name for symbol in read_back.variables]
+    found = sympy_function(read_back.expressions, names)(samples[real])
+    assert np.abs(found - values[real]).max() <= 1e-9 * (1 + np.abs(values[real]).max())
+
+
+def test_every_function_of_the_table_is_in_some_formula():
+    used: set[str] = set()
+    for entry in ENTRIES:
+        network = public.network_of(entry.text, entry.inputs, strategy="tree")
+        used.update(name for layer in network.layers for row in layer.functions for name in row)
+    assert used >= set(functions.names())
 
 
 def test_names_are_unique():
