@@ -187,9 +187,7 @@ def _scaling(rounds: int) -> str:
         found = x[0]
         for k in range(size // 2):
             found = (
-                sympy.sin(found, evaluate=False)
-                if k % 2
-                else sympy.Add(found, 1, evaluate=False)
+                sympy.sin(found, evaluate=False) if k % 2 else sympy.Add(found, 1, evaluate=False)
             )
         return found
 
@@ -267,9 +265,7 @@ def _ours(
     return evaluate(compile_network(expressions, variables, strategy=strategy), samples)
 
 
-def _theirs(
-    expressions: list[sympy.Expr], variables: list[str], samples: np.ndarray
-) -> np.ndarray:
+def _theirs(expressions: list[sympy.Expr], variables: list[str], samples: np.ndarray) -> np.ndarray:
     from kan.compiler import kanpiler
 
     columns = []

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         create_dataset_from_data,
         get_feynman_dataset,
     )
+    from kanstudio.functions import add_function, remove_function
     from kanstudio.kan import KAN
 
 __version__ = "0.1.0"
@@ -30,11 +31,13 @@ __version__ = "0.1.0"
 # Names that need torch or Panel load on first use: `import kanstudio` stays quick.
 _LAZY = {
     "KAN": "kanstudio.kan",
+    "add_function": "kanstudio.functions",
     "compile": "kanstudio.compiler.public",
     "create_dataset": "kanstudio.datasets",
     "create_dataset_from_data": "kanstudio.datasets",
     "get_feynman_dataset": "kanstudio.datasets",
     "kanpiler": "kanstudio.compiler.public",
+    "remove_function": "kanstudio.functions",
     "studio": "kanstudio.app.notebook",
 }
 
@@ -47,11 +50,13 @@ __all__ = [
     "FormulaError",
     "KanStudioError",
     "TrainingError",
+    "add_function",
     "compile",
     "create_dataset",
     "create_dataset_from_data",
     "get_feynman_dataset",
     "kanpiler",
+    "remove_function",
     "studio",
 ]
 

@@ -33,11 +33,13 @@ ERRORS = {
 }
 PUBLIC = ERRORS | {
     "KAN",
+    "add_function",
     "compile",
     "create_dataset",
     "create_dataset_from_data",
     "get_feynman_dataset",
     "kanpiler",
+    "remove_function",
     "studio",
 }
 

@@ -18,6 +18,7 @@ import sympy
 import torch
 from sympy.core.function import AppliedUndef
 
+from kanstudio import functions
 from kanstudio.compiler.operations import NUMPY_OPERATIONS, TORCH_OPERATIONS
 from kanstudio.errors import CompileError
 from kanstudio.network.network import FloatArray
@@ -202,13 +203,29 @@ def _slot(
         value = constant(node, [slot for slot in inner if isinstance(slot, float)])
         if value is not None:
             return value
-    operation = operations.get(type(node))
+    operation = operations.get(type(node)) or _of_table(node)
     if operation is None and not node.free_symbols:
         return number(node)
     if operation is None:
         name = function_name(node)
         raise CompileError(f"the function {name} is not known here", name)
     return _Step(operation, arguments)
+
+
+def _of_table(node: sympy.Basic) -> Callable[..., Any] | None:
+    """A function that only the function table knows, NaN outside its domain."""
+    found = functions.match(node) if isinstance(node, sympy.Function) else None
+    if found is None:
+        return None
+    row, position = functions.get(found[0]), node.args.index(found[1])
+
+    def operation(*arguments: Any) -> Any:
+        value = arguments[position]
+        x = value if isinstance(value, torch.Tensor) else torch.tensor(np.asarray(value))
+        y = torch.where(row.inside(x), row.torch(x), math.nan)
+        return y if isinstance(value, torch.Tensor) else y.numpy()
+
+    return operation
 
 
 def _run(slots: Sequence[_Slot], column: Callable[[int], Any]) -> list[Any]:

@@ -20,6 +20,7 @@ import sympy as sp
 
 from kanstudio import functions
 from kanstudio.formula.numbers import exact, fraction_of, too_large
+from kanstudio.functions import Function
 
 ONE = sp.Integer(1)
 MINUS_ONE = sp.Integer(-1)
@@ -113,15 +114,15 @@ def apply(name: str, argument: sp.Expr) -> sp.Expr:
         return multiply([MINUS_ONE, apply(name, multiply([MINUS_ONE, argument]))])
     if number.is_negative and name in _EVEN:
         argument = multiply([MINUS_ONE, argument])
-    head, before, after = _head(name)
+    head, before, after = _head(functions.get(name))
     return head(*before, argument, *after, evaluate=False)
 
 
 @lru_cache(maxsize=256)
-def _head(name: str) -> tuple[type[sp.Expr], tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
+def _head(row: Function) -> tuple[type[sp.Expr], tuple[sp.Expr, ...], tuple[sp.Expr, ...]]:
     """The sympy class of a function, and the arguments around the variable one."""
     slot = sp.Dummy()
-    applied = functions.get(name).sympy(slot)
+    applied = row.sympy(slot)
     at = applied.args.index(slot)
     return applied.func, applied.args[:at], applied.args[at + 1 :]
 

@@ -133,8 +133,8 @@ class CallReader(ConditionReader):
             self.fail(f"the power of {name} itself must be a number", self.token, hint)
         if rational(exponent) != -1:
             return exponent
-        if own_name(token.text.partition("_")[0]) not in INVERSES:
-            name = token.text
+        name = token.text
+        if name.startswith("log_") or own_name(name) not in INVERSES:
             self.fail(f"{name}^-1 has no reading", token, f"write 1/{name}(x) or its inverse")
         return "inverse"
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable, Iterator, Set
+from functools import lru_cache
 
 from kanstudio import functions
+
+_WORD = re.compile(r"[A-Za-z]\w*", re.ASCII)
 
 SUPERSCRIPTS = dict(
     zip(
@@ -97,21 +102,24 @@ def twin(char: str) -> str:
     return plain if len(plain) == 1 and plain.isascii() and plain != char else ""
 
 
-def _univariate() -> dict[str, str]:
+@lru_cache(maxsize=4)
+def _univariate(version: int) -> dict[str, str]:
     """Every word for a function of the table, with the function's own name."""
-    words = {}
-    for name in functions.names():
-        row = functions.get(name)
-        for word in (name, *row.aliases):
-            if word.isalnum() and not word[0].isdigit() and (row.exponent is None):
-                words[word] = name
+    words = {"Gamma": "gamma"}
+    for row in functions.rows():
+        for word in (row.name, *row.aliases):
+            if _WORD.fullmatch(word) and row.exponent is None:
+                words[word] = row.name
     for word in ("x", "psi"):
         words.pop(word, None)
     return words
 
 
-# Functions of one argument: from the word to the name in the function table.
-UNIVARIATE = _univariate() | {"Gamma": "gamma"}
+def univariate() -> dict[str, str]:
+    """Functions of one argument: from the word to the name in the function table."""
+    return _univariate(functions.version())
+
+
 # Everything else that can be called: from the word to (own name, least and most arguments).
 OTHERS = {
     "sqrt": ("sqrt", 1, 1), "log": ("log", 1, 2), "ln": ("log", 1, 1),
@@ -127,7 +135,26 @@ OTHERS = {
     "besselj": ("besselj", 2, 2), "bessely": ("bessely", 2, 2), "besseli": ("besseli", 2, 2),
     "besselk": ("besselk", 2, 2),
 }  # fmt: skip
-CALLABLE = frozenset(UNIVARIATE) | frozenset(OTHERS)
+
+
+class _Callable(Set[str]):
+    """Every word that can be called, with the functions that users have added by now."""
+
+    def __contains__(self, word: object) -> bool:
+        return word in OTHERS or word in univariate()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**univariate(), **OTHERS})
+
+    def __len__(self) -> int:
+        return len({*univariate(), *OTHERS})
+
+    @classmethod
+    def _from_iterable(cls, words: Iterable[str]) -> frozenset[str]:  # type: ignore[override]
+        return frozenset(words)
+
+
+CALLABLE: Set[str] = _Callable()
 # Functions only where a bracket follows: these are everyday names of variables too.
 SOFT = frozenset(
     {"gamma", "Gamma", "j0", "j1", "y0", "y1", "i0", "i1", "k0", "k1", "Si", "Ci", "Ei"}
@@ -149,4 +176,4 @@ def arity(word: str) -> tuple[int, int]:
 
 def own_name(word: str) -> str:
     """The one name of what a word calls: 'arcsin' for asin, 'max' for Max."""
-    return OTHERS[word][0] if word in OTHERS else UNIVARIATE[word]
+    return OTHERS[word][0] if word in OTHERS else univariate()[word]

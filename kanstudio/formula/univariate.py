@@ -11,6 +11,8 @@ from kanstudio.errors import FormulaError, KanStudioError
 from kanstudio.formula import algebra
 from kanstudio.formula.printing import format_text
 from kanstudio.formula.reading import parse
+from kanstudio.formula.symbols import GREEK
+from kanstudio.formula.words import is_name
 
 _X = sp.Symbol("x")
 
@@ -73,3 +75,19 @@ _MADE: dict[type, Callable[[list[sp.Expr]], sp.Expr]] = {
     sp.Mul: algebra.multiply,
     sp.Pow: lambda arguments: algebra.power(*arguments),
 }
+
+
+def why_no_function_name(name: str) -> str:
+    """Why formulas cannot have a new function of this name; "" if they can."""
+    if not is_name(name) or len(name) < 2:
+        return "a name has two letters, digits or underscores or more, and starts with a letter"
+    taken = f"{name} has a meaning in formulas already"
+    try:
+        read_as = parse(f"{name}(x)")
+    except FormulaError as error:
+        return "" if error.message == f"unknown function {name}" else taken
+    letters = name.partition("_")[0].rstrip("0123456789")
+    # well_2(x) is a product until there is such a function; theta_2(x) stays one.
+    if read_as.variables == (name, "x") and letters.lower() not in GREEK:
+        return ""
+    return f"{taken}: {name}(x) is {format_text(read_as.outputs[0].expr)}"

@@ -24,18 +24,25 @@ from kanstudio.functions.lookup import (
     match,
     names,
     power_name,
+    rows,
     suggest,
+    version,
 )
+from kanstudio.functions.own import add_function, remove_function
 
 __all__ = [
     "Domain",
     "Function",
     "UnknownFunctionError",
+    "add_function",
     "compose",
     "from_sympy",
     "get",
     "match",
     "names",
     "power_name",
+    "remove_function",
+    "rows",
     "suggest",
+    "version",
 ]

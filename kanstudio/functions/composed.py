@@ -17,6 +17,7 @@ from kanstudio.functions.domain import ALL, Domain
 from kanstudio.functions.function import Function
 from kanstudio.functions.language import language
 from kanstudio.functions.program import Program, program
+from kanstudio.functions.rule import finite_gradient
 
 LONGEST_NAME = 2000
 """Characters of the longest name: a saved network may hold one per edge."""
@@ -29,24 +30,6 @@ _PARTIAL = Domain(words="where all its parts have a value")
 
 Find = Callable[[str], Function]
 Match = Callable[[sp.Expr], "tuple[str, sp.Expr] | None"]
-
-
-class _FiniteGradient(torch.autograd.Function):
-    """The identity; a gradient that is not finite on the way back becomes 0."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor) -> Tensor:
-        return x.view_as(x)
-
-    @staticmethod
-    def setup_context(ctx: object, inputs: tuple[Tensor], output: Tensor) -> None:
-        """Nothing to remember."""
-
-    @staticmethod
-    def backward(ctx: object, grad: Tensor) -> Tensor:
-        return torch.where(grad.isfinite(), grad, 0.0)
 
 
 def read(name: str) -> sp.Expr:
@@ -101,7 +84,7 @@ def make_composed(expr: sp.Expr, name: str, find: Find, match: Match) -> Functio
     steps = program(expr, find, match)
 
     def evaluate(x: Tensor) -> Tensor:
-        y = steps.value(_FiniteGradient.apply(x))  # type: ignore[no-untyped-call]
+        y = steps.value(finite_gradient(x))
         # A NaN stays a NaN, even where the default of a condition is a constant.
         return torch.where(x.isnan(), x, torch.nan_to_num(y))
 

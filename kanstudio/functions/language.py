@@ -28,6 +28,9 @@ class Language(Protocol):
     def template(self, expr: sp.Expr) -> str:
         """LaTeX with {(x)} in place of x, and {x} where x has brackets of its own."""
 
+    def why_no_function_name(self, name: str) -> str:
+        """Why formulas cannot have a new function of this name; "" if they can."""
+
 
 @lru_cache(maxsize=1)
 def language() -> Language:

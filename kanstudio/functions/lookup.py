@@ -14,6 +14,7 @@ from kanstudio.functions import table
 from kanstudio.functions.composed import canonical, make_composed, read, spelled
 from kanstudio.functions.function import Function
 from kanstudio.functions.powers import exponent_of, make_power, parse_power, power_name
+from kanstudio.functions.registry import added
 
 __all__ = [
     "UnknownFunctionError",
@@ -23,7 +24,9 @@ __all__ = [
     "match",
     "names",
     "power_name",
+    "rows",
     "suggest",
+    "version",
 ]
 
 _X = sp.Symbol("x")
@@ -39,7 +42,7 @@ class UnknownFunctionError(KanStudioError, KeyError):
             self.suggestion, self.message = "", reason
             super().__init__(reason)
             return
-        self.suggestion = suggest(name, [*_by_name(), *_by_alias()])
+        self.suggestion = suggest(name, [*names(), *_by_alias()])
         hint = f": did you mean {self.suggestion}?" if self.suggestion else ""
         self.message = f"unknown function {name[:40]}{hint}"
         super().__init__(self.message)
@@ -66,11 +69,23 @@ def _by_alias() -> dict[str, Function]:
 
 
 def names() -> tuple[str, ...]:
-    """Every name of the table, '0' first, then powers; other powers exist on demand."""
-    return tuple(_by_name())
+    """Every name of the table, '0' first, then powers; what users added comes last.
+
+    Other powers and composed functions exist on demand.
+    """
+    return (*_by_name(), *added.now.rows)
 
 
-@lru_cache(maxsize=4096)
+def rows() -> tuple[Function, ...]:
+    """What `names` names, all at one moment."""
+    return (*_by_name().values(), *added.now.rows.values())
+
+
+def version() -> int:
+    """Another number after every change of what users added."""
+    return added.now.version
+
+
 def get(name: str) -> Function:
     """The function of this name, alias or power ('x^(1/3)', '1/x^2.5', 'x^-2'), or formula.
 
@@ -79,7 +94,12 @@ def get(name: str) -> Function:
     and KanStudioError for x^0, for exponents beyond 1000, and for a formula that has no
     value or is too long.
     """
-    row = _by_name().get(name) or _by_alias().get(name)
+    return _get(name, version())
+
+
+@lru_cache(maxsize=4096)
+def _get(name: str, version: int) -> Function:
+    row = _by_name().get(name) or _by_alias().get(name) or added.now.rows.get(name)
     if row is not None:
         return row
     exponent = parse_power(name)
@@ -113,12 +133,16 @@ def _composed(name: str, expr: sp.Expr) -> Function:
     return make_composed(expr, name, get, match) if known == name else get(known)
 
 
-@lru_cache(maxsize=1)
 def _heads() -> dict[object, str]:
+    return _heads_of(version())
+
+
+@lru_cache(maxsize=4)
+def _heads_of(version: int) -> dict[object, str]:
     """From sympy's class (or class and order, for Bessel functions) to the name."""
     slot = sp.Dummy()
     found: dict[object, str] = {}
-    for row in _by_name().values():
+    for row in rows():
         if row.exponent is not None or row.name == "0":
             continue
         expr = row.sympy(slot)

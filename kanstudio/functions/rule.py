@@ -63,3 +63,29 @@ def in_numpy(function: Callable[[Any], Any]) -> TensorMap:
         return torch.as_tensor(np.asarray(result)).to(x.device, x.dtype)
 
     return value
+
+
+class _FiniteGradient(torch.autograd.Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        """Nothing to remember."""
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return torch.where(grad.isfinite(), grad, 0.0)
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        return tangent.view_as(tangent)
+
+
+def finite_gradient(x: Tensor) -> Tensor:
+    """x itself; a gradient that is not finite on the way back becomes 0."""
+    result: Tensor = _FiniteGradient.apply(x)  # type: ignore[no-untyped-call]
+    return result

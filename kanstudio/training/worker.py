@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Literal
 
 from kanstudio.errors import KanStudioError
+from kanstudio.functions import UnknownFunctionError
 from kanstudio.network.network import Network
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.data import Dataset
@@ -156,6 +157,10 @@ class Worker:
                 run = TrainingRun(order.network, order.dataset, order.settings)
             else:
                 run = TrainingRun.resume(order.checkpoint, order.dataset)
+        except UnknownFunctionError as error:
+            message = f"{error}: functions added in Python are not known to the training process"
+            self._send(run_id, Update((), "error", f"{message}; train with model.fit instead"))
+            return
         except (KanStudioError, MemoryError) as error:
             self._send(run_id, Update((), "error", str(error) or "out of memory"))
             return
