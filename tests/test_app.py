@@ -18,14 +18,14 @@ from kanstudio.app.export import export, python_text, safe_names
 from kanstudio.app.figures import histogram, thinned
 from kanstudio.app.gallery import GALLERY, examples, find_example
 from kanstudio.app.inline import one_line
-from kanstudio.app.notebook import _document
 from kanstudio.app.present import arities, front_counts, level_values, small
 from kanstudio.app.reading import read
 from kanstudio.app.session import Selection, Session
 from kanstudio.app.views.sidebar import steps
+from kanstudio.app.views.topbar import TopBar
 from kanstudio.compiler import cost_of
 from kanstudio.editor.commands import ExpandDepth, ExpandWidth, Perturb
-from kanstudio.editor.document import new_document
+from kanstudio.editor.document import network_document, new_document
 from kanstudio.errors import FileError, TrainingError
 from kanstudio.network.forward import evaluate
 from kanstudio.training.run import TrainingRun
@@ -386,11 +386,25 @@ class TestExport:
         session = Session(new_document("x*y"))
         assert export(session, "svg")[2].startswith(b"<svg")
         assert export(session, "png")[2].startswith(b"\x89PNG")
+        assert export(session, "latex")[2] == b"f = x y\n"
         facts = json.loads(export(session, "json")[2])
         assert facts["width"] == session.network.width
         assert len(facts["edges"]) == session.network.n_edge
         with pytest.raises(FileError):
             export(session, "exe")
+
+    def test_export_that_fails_says_why(self) -> None:
+        class Page:
+            def download(self, *_: object) -> None:
+                raise AssertionError
+
+            def open_data(self, *_: object) -> None:
+                raise AssertionError
+
+        document = network_document(new_document("x*y").network, ((-1, 1), (-1, 1)))
+        session = Session(document)
+        TopBar(session, Page()).actions["export"](Message({"what": "python"}))
+        assert session.notice.tone == "error" and "without a formula" in session.notice.text
 
 
 class TestMessages:
@@ -455,7 +469,7 @@ class TestWords:
 
     def test_model_without_a_formula_has_a_document(self) -> None:
         network = new_document("x*y").network
-        document = _document(network, ())
+        document = network_document(network, ((-1, 1), (-1, 1)))
         session = Session(document, "model")
         assert document.formula is None
         assert document.max_error is None

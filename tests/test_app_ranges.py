@@ -120,3 +120,9 @@ def test_selection_survives_a_new_name() -> None:
     session.do(Rename("x", "t"))
     assert session.selected_node() == (0, 0)
     assert session.check.text == "t*y" and session.network.input_names == ("t", "y")
+
+
+def test_changes_are_grouped_by_their_range() -> None:
+    after = ((0.0, 2.0),) * 4 + ((0.0, math.tau),)
+    said = change_of_ranges("abcde", ((0.0, 1.0),) * 5, after)
+    assert said == "4 inputs from 0 to 2, e from 0 to 2*pi"

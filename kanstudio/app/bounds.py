@@ -77,10 +77,15 @@ def change_of_ranges(
 ) -> str:
     """Which ranges changed, in words; "" if none did."""
     pairs = zip(names, before, after, strict=True) if len(before) == len(after) else ()
-    changed = [(name, new) for name, old, new in pairs if old != new]
-    if len({new for _, new in changed}) == 1 and len(changed) == len(names) > 1:
-        changed = [("all inputs", changed[0][1])]
-    shown = [f"{name} from {spelled(low)} to {spelled(high)}" for name, (low, high) in changed]
+    groups: dict[Range, list[str]] = {}
+    for name, old, new in pairs:
+        if old != new:
+            groups.setdefault(new, []).append(name)
+    shown = []
+    for (low, high), group in groups.items():
+        who = f"{len(group)} inputs" if len(group) > 2 else " and ".join(group)
+        who = "all inputs" if len(group) == len(names) > 1 else who
+        shown.append(f"{who} from {spelled(low)} to {spelled(high)}")
     if len(shown) > most:
         shown = [*shown[:most], f"{len(shown) - most} more"]
     return ", ".join(shown)

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 import sympy
 from sympy.printing.numpy import NumPyPrinter
 
+from kanstudio.app.formula_now import latex_text
 from kanstudio.app.session import Session
+from kanstudio.editor.model_file import model_bytes
 from kanstudio.errors import FileError
 from kanstudio.scene.plot import Plot, plot_network
 
-KINDS = ("svg", "png", "python", "json")
+KINDS = ("svg", "png", "model", "latex", "python", "json")
 _METRIC = {"front": "forward_n", "forward": "forward_n", "attribution": "backward"}
 
 
@@ -25,6 +27,12 @@ def export(session: Session, kind: str) -> tuple[str, str, bytes]:
             return "network.svg", "image/svg+xml", _picture(session).svg().encode()
         case "png":
             return "network.png", "image/png", _picture(session).png()
+        case "model":
+            content = model_bytes(session.document, session.network)
+            return "network.safetensors", "application/octet-stream", content
+        case "latex":
+            content = latex_text(session.network, session.samples).encode()
+            return "formula.tex", "text/x-tex", content
         case "python":
             return "formula.py", "text/x-python", python_text(session).encode()
         case "json":

@@ -22,6 +22,8 @@ TOLERANCE = 1e-3
 EXACT = 1e-9
 DIGITS = 4
 MAX_OPERATIONS = 2_000
+MAX_WRITTEN = 10_000
+"""Operations of a formula that is shown, and of one that leaves as a file."""
 MAX_SPLINES = 6
 MAX_LATEX = 1_500
 MAX_LINES = 8
@@ -75,11 +77,7 @@ def _splines_in(lines: Sequence[str]) -> str:
 def _lines(network: Network, samples: FloatArray, *, rest: bool = False) -> tuple[str, ...]:
     """The LaTeX of all outputs, () if it is too long; rest: something is left out."""
     check_size(network, MAX_OPERATIONS)
-    named = replace(
-        network,
-        input_names=_names(network.input_names, "x"),
-        output_names=_names(network.output_names, "y"),
-    )
+    named = with_safe_names(network)
     # The tolerance counts from 1 + the largest value, which small outputs would not survive.
     sizes = np.abs(evaluate(network, samples)).max(axis=0)
     size = float(np.nanmin(sizes, initial=1.0, where=sizes > 0))
@@ -96,8 +94,27 @@ def _lines(network: Network, samples: FloatArray, *, rest: bool = False) -> tupl
     return tuple(lines[:MAX_LINES])
 
 
+def with_safe_names(network: Network) -> Network:
+    """The same network with names that may stand in a formula: a model's own can be any text."""
+    return replace(
+        network,
+        input_names=_names(network.input_names, "x"),
+        output_names=_names(network.output_names, "y"),
+    )
+
+
+def latex_text(network: Network, samples: FloatArray) -> str:
+    """The whole formula in LaTeX, a line per output, with all its digits.
+
+    Raises KanStudioError where it would be too large to be written out.
+    """
+    check_size(network, MAX_WRITTEN)
+    found = symbolic_formula(with_safe_names(network), samples=samples)
+    pairs = zip(found.outputs, found.latex(), strict=True)
+    return "\n".join(f"{formula.latex_of_name(name)} = {text}" for name, text in pairs) + "\n"
+
+
 def _names(names: Sequence[str], letter: str) -> tuple[str, ...]:
-    """Names that may stand in LaTeX: a model's own can be any text."""
     good = [name if formula.is_name(name) else "" for name in names]
     return tuple(name or f"{letter}_{i + 1}" for i, name in enumerate(good))
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import panel as pn
 
 from kanstudio.app.page import TICK_MS, Studio
 from kanstudio.app.session import Session
-from kanstudio.editor.document import Document, new_document
-from kanstudio.network.forward import evaluate
+from kanstudio.editor.document import network_document, new_document
 from kanstudio.network.network import Network
-from kanstudio.training.data import Dataset, FormulaData
 from kanstudio.training.runner import shared_runner
 
 if TYPE_CHECKING:
     from kanstudio.kan import KAN
 
 HEIGHT = 760
-N_SAMPLES = 1_000
 
 
 class Cell:
@@ -61,18 +57,9 @@ def studio(model: KAN | str | None = None, ranges: Sequence[tuple[float, float]]
     elif isinstance(model, str):
         session = Session(new_document(model))
     else:
-        session = Session(_document(model.network(), ranges), "model")
+        network = model.network()
+        chosen = tuple(ranges) or ((-1.0, 1.0),) * len(network.levels[0])
+        session = Session(network_document(network, chosen), "model")
     room = Studio(shared_runner, session, page=False)
     pn.state.add_periodic_callback(room.tick, period=TICK_MS)
     return Cell(room)
-
-
-def _document(network: Network, ranges: Sequence[tuple[float, float]]) -> Document:
-    """A document for a network without a formula: samples of what it computes now."""
-    chosen = tuple(ranges) or ((-1.0, 1.0),) * len(network.levels[0])
-    low, high = np.array(chosen, dtype=float).T
-    draws = np.random.default_rng(0).random((2 * N_SAMPLES, len(chosen)))
-    x = low + (high - low) * draws
-    y = evaluate(network, x)
-    data = Dataset(x[:N_SAMPLES], y[:N_SAMPLES], x[N_SAMPLES:], y[N_SAMPLES:])
-    return Document(text="", network=network, dataset=data, source=FormulaData(chosen))

@@ -25,6 +25,7 @@ from kanstudio.editor.commands import (
     Compile,
     ExpandDepth,
     ExpandWidth,
+    OpenModel,
     Perturb,
     SetData,
     UseTable,
@@ -243,6 +244,8 @@ class Session:
         if isinstance(command, Compile | SetData):
             outside = left_out(self.document)
             return f"{text} · {outside}" if outside else text
+        if isinstance(command, OpenModel):
+            return text
         change = output_change(before, self.document)
         if isinstance(command, Perturb) and command.mode == "off" and before.trained:
             text += " · its training is set aside, Undo brings it back"

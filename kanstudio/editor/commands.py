@@ -251,6 +251,21 @@ class ApplyTraining:
         )
 
 
+@dataclass(frozen=True)
+class OpenModel:
+    """Go on with the document of a file."""
+
+    name: str
+    document: Document = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        return f"open {self.name}"
+
+    def applied_to(self, document: Document) -> Document:
+        return self.document
+
+
 def _same_columns(document: Document, compiled: Document) -> bool:
     old, new = document.network, compiled.network
     return old.input_names == new.input_names and len(old.levels[-1]) == len(new.levels[-1])

@@ -161,6 +161,16 @@ def new_document(
     return Document(text=text, network=network, dataset=dataset, source=spec, strategy=strategy)
 
 
+def network_document(network: Network, ranges: Sequence[Range]) -> Document:
+    """A document for a network without a formula: its samples are what it computes now.
+
+    ranges: (low, high) of each input. Raises DataError if it has hardly a value there.
+    """
+    source = FormulaData(tuple(ranges))
+    dataset = sample_formula(lambda x: evaluate(network, x), source)
+    return Document(text="", network=network, dataset=dataset, source=source)
+
+
 def tame_ranges(function: Function, wanted: Sequence[Range | None]) -> tuple[Range, ...]:
     """Ranges for all inputs; the unknown (None) ones share the first tame guess."""
     best: tuple[float, tuple[Range, ...]] | None = None

@@ -441,11 +441,24 @@ def test_example_is_found_and_opened(studio_page: Page) -> None:
     expect(studio_page.get_by_role("textbox", name="Formula")).to_have_value(LAW)
 
 
-def test_picture_is_saved(studio_page: Page) -> None:
-    button(studio_page, "Export").click()
-    with studio_page.expect_download() as download:
-        studio_page.get_by_role("menuitem", name=re.compile("Network as SVG")).click()
-    assert download.value.path().read_bytes().startswith(b"<svg")
+def test_pictures_and_models_leave_and_models_come_back(studio_page: Page) -> None:
+    page = studio_page
+    perturb(page, "All")
+    saved = []
+    for name in ("Network as SVG", "Model file"):
+        button(page, "Export").click()
+        with page.expect_download() as download:
+            page.get_by_role("menuitem", name=re.compile(name)).click()
+        saved.append(download.value.path().read_bytes())
+    assert saved[0].startswith(b"<svg")
+    compiled(page, "x*y", n_inputs=2)
+    button(page, "Open").click()
+    page.get_by_label("Data file").set_input_files(
+        {"name": "a.safetensors", "mimeType": "application/octet-stream", "buffer": saved[1]}
+    )
+    until(page, "edges-both", "8")
+    expect(page.get_by_role("textbox", name="Formula")).to_have_value(re.compile("omega_0"))
+    expect(page.get_by_role("region", name="History")).to_contain_text("open a.safetensors")
 
 
 def test_light_and_dark(studio_page: Page) -> None:

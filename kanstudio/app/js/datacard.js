@@ -63,9 +63,9 @@ export function render({ model }) {
   });
   let rows = [];
 
-  const file = h("input", { type: "file", accept: ".csv,.tsv,.txt,.parquet", "aria-label": "Data file" });
+  const file = h("input", { type: "file", accept: ".csv,.tsv,.txt,.parquet,.safetensors", "aria-label": "Data file" });
   const drop = h("label", { class: "drop" }, icon("open", 18),
-    h("span", {}, "Choose or drop a CSV or Parquet file"), file);
+    h("span", {}, "Choose or drop data (CSV, Parquet) or a model file"), file);
   const about = h("p", { class: "muted" });
   const columns = h("div", { class: "columns" });
   const share = h("input", { type: "number", min: 0.01, max: 0.99, step: "any", value: 0.2 });

@@ -91,13 +91,14 @@ export function render({ model, el }) {
     onclick: () => send("undo") }, icon("undo"));
   const redo = button("", { "aria-label": "Redo", title: "Redo (Ctrl+Shift+Z)", class: "square",
     onclick: () => send("redo") }, icon("redo"));
-  const open = button("", { "aria-label": "Open", title: "Open a data file, CSV or Parquet",
+  const open = button("", { "aria-label": "Open", title: "Open a data file (CSV, Parquet) or a model file",
     onclick: () => send("open") }, icon("open", 15), h("span", { class: "wide" }, "Open"));
   const exporter = button("", { "aria-label": "Export" }, icon("download", 15),
     h("span", { class: "wide" }, "Export"), icon("chevron", 13));
   const exports_ = h("div", { class: "popover menu-list", role: "menu", "aria-label": "Export" },
     ...[["svg", "Network as SVG", "vector picture"], ["png", "Network as PNG", "picture"],
-      ["python", "Formula as Python", "text"], ["json", "Structure as JSON", "widths and functions"],
+      ["model", "Model file", "network and formula"],
+      ["latex", "Formula now as LaTeX", "text"], ["python", "Typed formula as Python", "text"], ["json", "Structure as JSON", "widths and functions"],
     ].map(([what, title, kind]) => button("", { role: "menuitem", onclick: () => {
       exports_.hidePopover();
       send("export", { what });

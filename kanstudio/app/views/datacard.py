@@ -12,8 +12,9 @@ from kanstudio.app.bounds import change_of_ranges, read_range, spelled
 from kanstudio.app.component import BadMessage, Message, Part, script
 from kanstudio.app.present import left_out, plural
 from kanstudio.app.session import Session, Topic
-from kanstudio.editor.commands import SetData, UseTable
+from kanstudio.editor.commands import OpenModel, SetData, UseTable
 from kanstudio.editor.document import Document, Range
+from kanstudio.editor.model_file import read_model
 from kanstudio.errors import DataError, KanStudioError
 from kanstudio.training.data import FormulaData, table_dataset
 from kanstudio.training.table import Table, read_table
@@ -21,6 +22,7 @@ from kanstudio.training.table import Table, read_table
 MAX_UPLOAD = 32 * 2**20
 MAX_PIECE = 700_000
 MAX_SAMPLES = 200_000
+MODEL_SUFFIX = ".safetensors"
 
 
 @dataclass
@@ -143,6 +145,9 @@ class DataCard(Part):
             self._read(upload)
 
     def _read(self, upload: Upload) -> None:
+        if upload.name.lower().endswith(MODEL_SUFFIX):
+            self._open_model(upload)
+            return
         try:
             table = read_table(bytes(upload.content), upload.name)
         except KanStudioError as error:
@@ -155,6 +160,14 @@ class DataCard(Part):
         if table.skipped:
             about += f"; not numbers: {', '.join(table.skipped[:6])}"
         self.put(error="", table={"about": about, "columns": list(table.names)})
+
+    def _open_model(self, upload: Upload) -> None:
+        try:
+            document = read_model(bytes(upload.content))
+        except KanStudioError as error:
+            self.put(error=f"{upload.name[:80]}: {error}")
+            return
+        self._do(OpenModel(upload.name[:80], document))
 
     def _use(self, message: Message) -> None:
         if self._table is None:
@@ -170,7 +183,7 @@ class DataCard(Part):
         except KanStudioError as error:
             self.put(error=str(error))
 
-    def _do(self, command: SetData | UseTable) -> None:
+    def _do(self, command: SetData | UseTable | OpenModel) -> None:
         error = self._session.do(command)
         if error is None:
             self._close()

@@ -14,6 +14,7 @@ from kanstudio.app.reading import MAX_LINES
 from kanstudio.app.session import Session, Topic
 from kanstudio.app.share import link_query
 from kanstudio.compiler import STRATEGIES
+from kanstudio.errors import KanStudioError
 
 
 class TopBar(Part):
@@ -89,4 +90,9 @@ class TopBar(Part):
             self._session.open_example(example)
 
     def _export(self, message: Message) -> None:
-        self._page.download(*export(self._session, message.choice("what", KINDS)))
+        try:
+            name, mime, content = export(self._session, message.choice("what", KINDS))
+        except KanStudioError as error:
+            self._session.say(f"Nothing was exported: {error}", "error")
+            return
+        self._page.download(name, mime, content)
