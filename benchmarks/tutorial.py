@@ -10,8 +10,8 @@ from typing import Any
 
 import kanstudio
 from benchmarks.timing import Row, compare, silence
-from kanstudio.kan import as_dataset
 from kanstudio.training import TrainingRun, TrainingSettings
+from kanstudio.training.sources import as_dataset
 
 PROBLEM = 36
 N_SAMPLES = 1_000

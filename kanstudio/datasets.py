@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from torch import Tensor
 from kanstudio import formula
 from kanstudio.compiler.evaluate import sympy_function, torch_function
 from kanstudio.errors import DataError
+from kanstudio.training import sources
+from kanstudio.training.checks import check_device
 
 TensorMap = Callable[[Tensor], Tensor]
 
@@ -107,6 +110,7 @@ def create_dataset(  # noqa: PLR0917 - pykan's signature
     have torch's default dtype. The same seed gives pykan's numbers, and the global random
     state stays as it was. Raises DataError.
     """
+    check_device(device)
     if f_mode not in ("col", "row"):
         raise DataError(f"f_mode is 'col' or 'row', not {f_mode!r}")
     sizes = (("n_var", n_var, 1), ("train_num", train_num, 1), ("test_num", test_num, 0))
@@ -134,20 +138,27 @@ def create_dataset(  # noqa: PLR0917 - pykan's signature
 
 
 def create_dataset_from_data(
-    inputs: Tensor,
-    labels: Tensor,
+    inputs: object,
+    labels: object = None,
     train_ratio: float = 0.8,
     device: str | torch.device = "cpu",
     seed: int = 0,
 ) -> dict[str, Tensor]:
     """Split samples (n, d) and (n, o) at random; the dictionary of `create_dataset`.
 
+    inputs, labels: tensors, NumPy arrays, lists or data frames. Or inputs is a data frame
+    or the path of a CSV or Parquet file, and labels the names of the columns that are
+    labels; all others are inputs. Or inputs is a torch Dataset or DataLoader of pairs.
+    Tensors keep their dtype, the rest gets torch's default.
+
     The training samples are those that pykan picks after numpy.random.seed(seed); the
-    test samples are the others, in their order.
+    test samples are the others, in their order. Raises DataError or FileError.
     """
-    count = len(inputs)
-    if len(labels) != count:
-        raise DataError(f"{count} inputs and {len(labels)} labels: their numbers must be equal")
+    check_device(device)
+    x, y = _tensors(inputs, labels)
+    count = len(x)
+    if len(y) != count:
+        raise DataError(f"{count} inputs and {len(y)} labels: their numbers must be equal")
     if not 0 <= train_ratio <= 1:
         raise DataError(f"train_ratio is a share from 0 to 1, not {train_ratio}")
     # RandomState is the old generator on purpose: its stream is pykan's.
@@ -157,9 +168,33 @@ def create_dataset_from_data(
     rest[train] = False
     return {
         f"{key}_{kind}": values[chosen].detach().to(device)
-        for kind, values in (("input", inputs), ("label", labels))
+        for kind, values in (("input", x), ("label", y))
         for key, chosen in (("train", train), ("test", rest))
     }
+
+
+def _tensors(inputs: object, labels: object) -> tuple[Tensor, Tensor]:
+    names = [labels] if isinstance(labels, str) else labels
+    if isinstance(names, list | tuple) and names and all(isinstance(n, str) for n in names):
+        table = sources.frame_table(inputs) if sources.is_frame(inputs) else None
+        if table is None:
+            if not isinstance(inputs, str | Path):
+                raise DataError("names of labels need a data frame or the path of a file")
+            table = sources.read_file(inputs)
+        rest = [name for name in table.names if name not in names]
+        if not rest:
+            raise DataError("no column is left for the inputs")
+        inputs = np.stack([table.column(name) for name in rest], axis=1)
+        labels = np.stack([table.column(name) for name in names], axis=1)
+    if labels is None:
+        inputs, labels, _ = sources.samples_of(inputs)
+    return _tensor(inputs, "inputs"), _tensor(labels, "labels")
+
+
+def _tensor(values: object, what: str) -> Tensor:
+    if isinstance(values, Tensor):
+        return values
+    return torch.as_tensor(sources.as_array(values, what), dtype=torch.get_default_dtype())
 
 
 def _is_whole(value: object) -> bool:

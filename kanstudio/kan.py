@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from kanstudio import functions
-from kanstudio.errors import DataError, FileError, KanStudioError, TrainingError
+from kanstudio.errors import DataError, FileError, KanStudioError
 from kanstudio.files.model import read_network, save_network
 from kanstudio.network import checks, edits
 from kanstudio.network.build import empty_network
@@ -33,11 +32,11 @@ from kanstudio.network.measure import Measurement, measure
 from kanstudio.network.network import FloatArray, Layer, Network, frozen
 from kanstudio.scene.plot import Plot, plot_network
 from kanstudio.symbolic.formula import SymbolicFormula, symbolic_formula
-from kanstudio.training.data import Dataset
-from kanstudio.training.run import TrainingRun
-from kanstudio.training.settings import TrainingSettings
-
-logger = logging.getLogger(__name__)
+from kanstudio.training import fitting
+from kanstudio.training.checks import check_device
+from kanstudio.training.objective import LossFunction
+from kanstudio.training.sources import as_dataset
+from kanstudio.training.stream import Stream
 
 # How far the outputs of a formula in simple numbers may be from the network's, per dtype.
 _TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-6}
@@ -161,6 +160,7 @@ class KAN(nn.Module):
     def _begin(self, network: Network, dtype: torch.dtype, device: torch.device | str) -> None:
         if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
             raise DataError(f"dtype is a floating type such as torch.float64, not {dtype!r}")
+        check_device(device, dtype)
         self.register_load_state_dict_post_hook(_follow_state)  # type: ignore[no-untyped-call]
         self._load(network, dtype, device)
 
@@ -377,7 +377,7 @@ class KAN(nn.Module):
 
     def fit(  # noqa: PLR0917 - pykan's signature
         self,
-        dataset: Mapping[str, Tensor] | Dataset,
+        dataset: object,
         opt: str = "LBFGS",
         steps: int = 100,
         log: int = 1,
@@ -388,20 +388,51 @@ class KAN(nn.Module):
         lamb_coefdiff: float = 0.0,
         update_grid: bool = True,
         grid_update_num: int = 10,
-        lr: float = 1.0,
+        loss_fn: LossFunction | None = None,
+        lr: float | None = None,
         start_grid_update_step: int = -1,
         stop_grid_update_step: int = 50,
         batch: int = -1,
+        metrics: Sequence[fitting.Metric] | None = None,
+        save_fig: bool = False,
+        in_vars: Sequence[object] | None = None,
+        out_vars: Sequence[object] | None = None,
+        beta: float = 3,
+        save_fig_freq: int = 1,
+        img_folder: str = "./video",
+        singularity_avoiding: bool = False,
+        y_th: float = 1000.0,
         reg_metric: str = "edge_forward_spline_n",
-        metrics: Sequence[Callable[[], float]] | None = None,
+        display_metrics: Sequence[str] | None = None,
+        *,
+        grids: Sequence[int] | None = None,
+        normalize: bool = False,
+        callbacks: Sequence[fitting.Callback] | None = None,
         seed: int = 0,
+        test_fraction: float = 0.2,
+        **settings: Any,
     ) -> dict[str, FloatArray]:
-        """Train in place; names and meaning as in pykan.
+        """Train in place; names, order and meaning as in pykan up to display_metrics.
 
-        dataset: train_input, train_label, test_input, test_label, each [n, columns].
-        Returns train_loss and test_loss (RMSE per step) and reg, each [steps], and one
-        array per metric under its ``__name__``. Raises TrainingError when the loss is no
-        longer finite; the module then holds the last good state.
+        dataset: a dictionary of train_input, train_label, test_input and test_label, each
+        [n, columns], with train_weight and test_weight if samples count differently; or
+        (inputs, labels), a data frame, the path of a CSV or Parquet file, a torch Dataset
+        or DataLoader, of all of which test_fraction is kept to test, by the seed; or a
+        ``training.Stream`` for data beyond memory.
+
+        opt: "LBFGS", "Adam", "LM" (Levenberg-Marquardt) or "auto". lr: None is 0.01 for
+        Adam, else 1. loss_fn(prediction, label): a torch scalar in place of the mean
+        squared error. save_fig: pictures img_folder/0.png, ... every save_fig_freq steps.
+        grids: such as [3, 5, 10], refine to each and take ``steps`` steps on each.
+        normalize: train on inputs and outputs of mean 0 and deviation 1, whose units the
+        losses then have; the model still maps plain values. callbacks are called with
+        each step's ``Progress``; one that returns True ends the training. settings:
+        everything else that ``TrainingSettings`` has (schedule, patience, clip, ...).
+
+        Returns train_loss and test_loss (RMSE) and reg, one number per step, one array
+        per metric under its ``__name__``, and with grids "stages", the indices at which
+        each grid begins. Raises TrainingError when the loss is no longer finite; the
+        module then holds the last good state.
         """
         options: dict[str, Any] = dict(
             optimizer=opt, learning_rate=lr, steps=steps, lamb=lamb, lamb_l1=lamb_l1,
@@ -409,10 +440,29 @@ class KAN(nn.Module):
             reg_metric=reg_metric, update_grid=update_grid, grid_update_num=grid_update_num,
             start_grid_update_step=start_grid_update_step,
             stop_grid_update_step=stop_grid_update_step, batch=batch, seed=seed,
+            singularity_avoiding=singularity_avoiding, y_th=y_th,
             device=str(self.device), dtype=str(self.dtype).removeprefix("torch."),
         )  # fmt: skip
-        settings = TrainingSettings(**options)
-        return _fit(self, as_dataset(dataset), settings, log, list(metrics or ()))
+        chosen = fitting.make_settings(options, settings)
+        network = self.network()
+        samples = dataset
+        if not isinstance(samples, Stream):
+            samples = as_dataset(
+                dataset, network.input_names, network.output_names,
+                test_fraction=test_fraction, seed=seed,
+            )  # fmt: skip
+
+        def draw(title: str) -> Plot:
+            return self.plot(beta=beta, in_vars=in_vars, out_vars=out_vars, title=title)
+
+        pictures = fitting.Pictures(draw, img_folder, save_fig_freq) if save_fig else None
+        watching = fitting.watchers(log, metrics, display_metrics, callbacks, pictures)
+        seen = samples.test_x if isinstance(samples, Stream) else samples.train_x
+        self.cache_data = torch.tensor(seen, dtype=self.dtype, device=self.device)
+        return fitting.fit(
+            network, samples, chosen, watching, self._edit,
+            grids=grids, normalize=normalize, loss_fn=loss_fn,
+        )  # fmt: skip
 
 
 def _follow_state(model: nn.Module, _: object) -> None:
@@ -430,52 +480,3 @@ def _real_tensor(x: object) -> Tensor:
 
 def _texts(names: Sequence[object] | None) -> list[str] | None:
     return None if names is None else [str(name) for name in names]
-
-
-def as_dataset(dataset: Mapping[str, Tensor] | Dataset) -> Dataset:
-    """pykan's dictionary of four tensors as a Dataset of float64 arrays."""
-    if isinstance(dataset, Dataset):
-        return dataset
-    if not isinstance(dataset, Mapping):
-        raise DataError(f"a dataset is a dictionary of tensors, not {type(dataset).__name__}")
-    names = ("train_input", "train_label", "test_input", "test_label")
-    missing = [name for name in names if name not in dataset]
-    if missing:
-        raise DataError(f"the dataset lacks {', '.join(missing)}")
-    train_x, train_y, test_x, test_y = (
-        _real_tensor(dataset[name]).detach().to("cpu", torch.float64).numpy() for name in names
-    )
-    return Dataset(train_x, train_y, test_x, test_y)
-
-
-def _fit(
-    model: KAN,
-    dataset: Dataset,
-    settings: TrainingSettings,
-    every: int,
-    metrics: list[Callable[[], float]],
-) -> dict[str, FloatArray]:
-    run = TrainingRun(model.network(), dataset, settings)
-    records: list[tuple[float, float, float]] = []
-    extra: dict[str, list[float]] = {_name(metric): [] for metric in metrics}
-    while not run.finished:
-        progress = run.step()
-        if run.failed:
-            model._edit(run.network())
-            raise TrainingError(progress.message)
-        records.append((progress.train_loss, progress.test_loss, progress.reg))
-        if metrics:
-            model._edit(run.network())
-            for metric in metrics:
-                extra[_name(metric)].append(float(metric()))
-        if every and progress.step % every == 0:
-            logger.info("step %d: train %.3e, test %.3e", progress.step, *records[-1][:2])
-    model._edit(run.network())
-    model.cache_data = torch.tensor(dataset.train_x, dtype=model.dtype, device=model.device)
-    table = np.array(records, dtype=np.float64).reshape(-1, 3)
-    result = {"train_loss": table[:, 0], "test_loss": table[:, 1], "reg": table[:, 2]}
-    return {**result, **{name: np.array(values) for name, values in extra.items()}}
-
-
-def _name(metric: Callable[[], float]) -> str:
-    return getattr(metric, "__name__", type(metric).__name__)

@@ -39,14 +39,32 @@ def save_network(
 
 def network_bytes(network: Network, extra: Mapping[str, Any] | None = None) -> bytes:
     """What ``save_network`` writes. Raises FileError for what would not load again."""
+    described, arrays = network_parts(network)
+    _network(described, arrays)
+    return pack({**(extra or {}), KEY: described}, arrays)
+
+
+def network_parts(network: Network, key: str = KEY) -> tuple[Manifest, dict[str, FloatArray]]:
+    """What to put under ``key`` in a manifest, and the arrays that belong to it."""
     arrays = {
-        f"{KEY}.{index}.{name}": array
+        f"{key}.{index}.{name}": array
         for index, layer in enumerate(network.layers)
         for name, array in layer.arrays()
     }
-    described = _described(network)
-    _network(described, arrays)
-    return pack({**(extra or {}), KEY: described}, arrays)
+    return _described(network), arrays
+
+
+def network_from_parts(
+    described: object, arrays: Mapping[str, FloatArray], key: str = KEY
+) -> Network:
+    """The reverse; arrays of other keys are left alone. Raises FileError."""
+    start = f"{key}."
+    own = {
+        f"{KEY}.{name.removeprefix(start)}": array
+        for name, array in arrays.items()
+        if name.startswith(start)
+    }
+    return _network(described, own)
 
 
 def load_network(source: Source) -> Network:
@@ -62,8 +80,7 @@ def read_network(source: Source) -> tuple[Network, Manifest]:
     """The network in a file, and the whole manifest; errors as in ``load_network``."""
     data = source if isinstance(source, bytes) else read_bytes(source)
     manifest, arrays = unpack(data)
-    own = {name: array for name, array in arrays.items() if name.startswith(f"{KEY}.")}
-    return _network(manifest.get(KEY), own), manifest
+    return network_from_parts(manifest.get(KEY), arrays), manifest
 
 
 def _described(network: Network) -> Manifest:

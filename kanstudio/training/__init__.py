@@ -6,8 +6,10 @@ from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.checkpoint_file import load_checkpoint, save_checkpoint
 from kanstudio.training.checks import available_devices
 from kanstudio.training.data import Dataset, FormulaData, sample_formula, table_dataset
-from kanstudio.training.run import Progress, TrainingRun, train
+from kanstudio.training.progress import Progress
+from kanstudio.training.run import TrainingRun, train
 from kanstudio.training.settings import TrainingSettings
+from kanstudio.training.stream import Stream
 from kanstudio.training.table import Table, read_table
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "Dataset",
     "FormulaData",
     "Progress",
+    "Stream",
     "Table",
     "TrainingRun",
     "TrainingSettings",

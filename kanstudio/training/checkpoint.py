@@ -19,6 +19,7 @@ class Checkpoint:
     - network: gives structure, masks and grid; params (P,) are its numbers now.
     - safe (P,): where the training loss was last found finite; params, or the step before.
     - memory: the optimiser's.
+    - n_read, n_used: of a stream, batches read before the present window and steps taken in it.
     - slowdown: factor of the learning rate after steps that had to be undone.
     """
 
@@ -31,3 +32,5 @@ class Checkpoint:
     slowdown: float = 1.0
     plateau: Plateau = field(default_factory=Plateau)
     best: Best | None = None
+    n_read: int = 0
+    n_used: int = 0

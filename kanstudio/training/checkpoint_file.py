@@ -1,229 +1,116 @@
-"""Checkpoints as bytes: one safetensors block whose header carries a strict JSON manifest.
-
-Nothing in it is ever run, as a pickle would be. A SHA-256 over manifest and numbers finds
-every damage, and everything is checked against what a checkpoint can be.
-"""
+"""Checkpoints as files: the container of every KAN Studio file, with more than a network."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-import math
 import os
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
-from kanstudio import functions
 from kanstudio.errors import FileError, KanStudioError
-from kanstudio.network.network import FloatArray, Layer, Network, Node, frozen
+from kanstudio.files.container import Manifest, pack, read_bytes, unpack, write_bytes
+from kanstudio.files.model import network_from_parts, network_parts
+from kanstudio.network.network import FloatArray, Network, frozen
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.choice import make_optimizer
 from kanstudio.training.packing import packing
 from kanstudio.training.schedule import Best, Plateau
 from kanstudio.training.settings import TrainingSettings
 
-SCHEMA = 1
-KIND = "kanstudio training checkpoint"
-_LAYER_ARRAYS = tuple(item.name for item in dataclasses.fields(Layer) if item.name != "functions")
+KIND = "training checkpoint"
+_MEMORY = "memory."
 Arrays = dict[str, FloatArray]
 
 
 def checkpoint_bytes(checkpoint: Checkpoint) -> bytes:
     """A checkpoint as the content of a file."""
-    arrays: Arrays = {
+    described, arrays = network_parts(checkpoint.network)
+    arrays |= {
         "params": checkpoint.params,
         "safe": checkpoint.safe,
-        # As binary numbers, since JSON has no infinity.
+        # As binary numbers: JSON has no infinity.
         "plateau": np.array([checkpoint.plateau.loss, checkpoint.slowdown]),
-        **{f"memory.{name}": array for name, array in checkpoint.memory.items()},
+        **{f"{_MEMORY}{name}": array for name, array in checkpoint.memory.items()},
     }
-    manifest: dict[str, Any] = {
+    manifest: Manifest = {
         "kind": KIND,
-        "schema": SCHEMA,
         "settings": dataclasses.asdict(checkpoint.settings),
         "n_steps": checkpoint.n_steps,
+        "stream": [checkpoint.n_read, checkpoint.n_used],
         "plateau": [checkpoint.plateau.waited, checkpoint.plateau.cuts],
-        "network": _take_network("network", checkpoint.network, arrays),
+        "network": described,
         "best": None,
     }
-    best = checkpoint.best
-    if best is not None:
-        arrays |= {"best.params": best.params, "best.loss": np.array(best.loss)}
-        own = best.network is not checkpoint.network
-        manifest["best"] = {
-            "step": best.step,
-            "waited": best.waited,
-            "network": _take_network("best", best.network, arrays) if own else None,
-        }
-    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    text = json.dumps(manifest, allow_nan=False, sort_keys=True)
-    # One entry only: safetensors writes several in any order.
-    header = json.dumps({"manifest": text, "sha256": _digest(text, arrays)})
-    content: bytes = safetensors.numpy.save(arrays, {"kanstudio": header})
-    return content
+    if checkpoint.best is not None:
+        manifest["best"] = _take_best(checkpoint.best, checkpoint.network, arrays)
+    return pack(manifest, arrays)
 
 
 def checkpoint_from_bytes(content: bytes) -> Checkpoint:
     """The reverse; raises FileError for everything that is not a whole checkpoint."""
+    manifest, arrays = unpack(content)
+    if manifest.get("kind") != KIND:
+        raise FileError("this file is no training checkpoint")
     try:
-        arrays = {name: frozen(a) for name, a in safetensors.numpy.load(content).items()}
-        length = int.from_bytes(content[:8], "little")
-        header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["kanstudio"])
-        text, digest = header["manifest"], header["sha256"]
-        if _digest(text, arrays) != digest:
-            raise FileError("this checkpoint is damaged: its checksum does not fit")
-        return _checked(json.loads(text), arrays)
+        return _checked(manifest, {name: frozen(array) for name, array in arrays.items()})
     except FileError:
         raise
-    except (
-        safetensors.SafetensorError, KanStudioError, ArithmeticError, AttributeError, LookupError,
-        RecursionError, TypeError, ValueError,
-    ) as error:  # fmt: skip
-        raise FileError(f"this is not a training checkpoint that can be read: {error}") from error
+    except (KanStudioError, LookupError, TypeError, ValueError) as error:
+        raise FileError(f"this training checkpoint is not valid: {error}") from error
 
 
-def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
-    """Write a file; it is there as a whole or, if anything fails, as it was before."""
-    path = Path(path)
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(checkpoint_bytes(checkpoint))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror}") from error
+def save_checkpoint(checkpoint: Checkpoint, path: str | os.PathLike[str]) -> None:
+    """Write a file; an old one stays whole until the new one is. Raises FileError."""
+    write_bytes(path, checkpoint_bytes(checkpoint))
 
 
-def load_checkpoint(path: str | Path) -> Checkpoint:
+def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Read a file that save_checkpoint wrote. Raises FileError."""
-    try:
-        return checkpoint_from_bytes(Path(path).read_bytes())
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}") from error
+    return checkpoint_from_bytes(read_bytes(path))
 
 
-def _digest(text: str, arrays: Arrays) -> str:
-    digest = hashlib.sha256(text.encode())
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].shape}".encode())
-        digest.update(arrays[name].tobytes())
-    return digest.hexdigest()
+def _take_best(best: Best, network: Network, arrays: Arrays) -> dict[str, Any]:
+    """The manifest of the best step; its arrays are added to the others."""
+    described = None
+    if best.network is not network:
+        described, own = network_parts(best.network, "best")
+        arrays |= own
+    arrays |= {"best_params": best.params, "best_loss": np.array([best.loss])}
+    return {"step": best.step, "waited": best.waited, "network": described}
 
 
-def _take_network(prefix: str, network: Network, arrays: Arrays) -> dict[str, Any]:
-    """The manifest of a network; its arrays are added to the others."""
-    for index, layer in enumerate(network.layers):
-        arrays |= {f"{prefix}.{index}.{name}": array for name, array in layer.arrays()}
-    return {
-        "levels": [[[node.node_id, node.arity] for node in level] for level in network.levels],
-        "functions": [layer.functions for layer in network.layers],
-        "inputs": network.input_names,
-        "outputs": network.output_names,
-        "degree": network.degree,
-        "next_id": network.next_id,
-    }
-
-
-def _network(prefix: str, manifest: dict[str, Any], arrays: Arrays) -> Network:
-    levels = tuple(
-        tuple(Node(_whole(node_id), _whole(arity, 1)) for node_id, arity in level)
-        for level in manifest["levels"]
-    )
-    layers = []
-    for index, rows in enumerate(manifest["functions"]):
-        names = tuple(tuple(functions.get(name).name for name in row) for row in rows)
-        values = {name: arrays[f"{prefix}.{index}.{name}"] for name in _LAYER_ARRAYS}
-        layers.append(Layer(functions=names, **values))
-    network = Network(
-        levels=levels,
-        layers=tuple(layers),
-        input_names=tuple(map(str, manifest["inputs"])),
-        output_names=tuple(map(str, manifest["outputs"])),
-        degree=_whole(manifest["degree"]),
-        next_id=_whole(manifest["next_id"]),
-    )
-    _check_shapes(network)
-    return network
-
-
-def _check_shapes(network: Network) -> None:
-    levels, layers = network.levels, network.layers
-    if len(levels) != len(layers) + 1 or not layers or not all(levels):
-        raise FileError("the levels and layers of this checkpoint's network do not fit together")
-    if (len(network.input_names), len(network.output_names)) != (len(levels[0]), len(levels[-1])):
-        raise FileError("the names in this checkpoint do not fit its network")
-    n_knots = layers[0].knots.shape[-1]
-    for layer, below, above in zip(layers, levels, levels[1:], strict=False):
-        n_sources, n_subnodes = len(below), sum(node.arity for node in above)
-        edges = (n_subnodes, n_sources)
-        expected = {
-            "knots": (n_sources, n_knots),
-            "coef": (*edges, n_knots - network.degree - 1),
-            "affine": (*edges, 4),
-            "subnode_scale": edges[:1],
-            "subnode_bias": edges[:1],
-            "node_scale": (len(above),),
-            "node_bias": (len(above),),
-        }
-        for name, array in layer.arrays():
-            if array.shape != expected.get(name, edges):
-                raise FileError(f"{name} in this checkpoint has the shape {array.shape}")
-        if [len(row) for row in layer.functions] != [n_sources] * n_subnodes:
-            raise FileError("the functions in this checkpoint do not fit its network")
-
-
-def _checked(manifest: dict[str, Any], arrays: Arrays) -> Checkpoint:
-    if manifest["kind"] != KIND or manifest["schema"] != SCHEMA:
-        raise FileError(
-            f"this file is {manifest['kind']!r}, schema {manifest['schema']!r}; "
-            f"a {KIND} of schema {SCHEMA} is wanted"
-        )
+def _checked(manifest: Manifest, arrays: Arrays) -> Checkpoint:
     settings = TrainingSettings(**manifest["settings"])
-    network = _network("network", manifest["network"], arrays)
-    best, found = None, manifest["best"]
-    if found is not None:
-        shown = found["network"]
-        best = Best(
-            network if shown is None else _network("best", shown, arrays),
-            arrays["best.params"],
-            float(arrays["best.loss"]),
-            _whole(found["step"]),
-            _whole(found["waited"]),
-        )
+    network = network_from_parts(manifest["network"], arrays)
     loss, slowdown = map(float, arrays["plateau"])
     waited, cuts = map(_whole, manifest["plateau"])
-    memory = {
-        name.removeprefix("memory."): array
-        for name, array in arrays.items()
-        if name.startswith("memory.")
-    }
+    n_read, n_used = map(_whole, manifest["stream"])
     _check_params(settings, network, arrays["params"], arrays["safe"])
-    if best is not None:
-        _check_params(settings, best.network, best.params)
-    _check_memory(settings, memory, len(arrays["params"]))
     return Checkpoint(
         settings=settings,
         n_steps=_whole(manifest["n_steps"]),
         network=network,
         params=arrays["params"],
         safe=arrays["safe"],
-        memory=memory,
+        memory=_memory(settings, arrays),
         slowdown=slowdown,
         plateau=Plateau(loss, waited, cuts),
-        best=best,
+        best=_best(manifest["best"], settings, network, arrays),
+        n_read=n_read,
+        n_used=n_used,
     )
+
+
+def _best(found: Any, settings: TrainingSettings, network: Network, arrays: Arrays) -> Best | None:
+    if found is None:
+        return None
+    if found["network"] is not None:
+        network = network_from_parts(found["network"], arrays, "best")
+    params = arrays["best_params"]
+    _check_params(settings, network, params)
+    (loss,) = map(float, arrays["best_loss"])
+    return Best(network, params, loss, _whole(found["step"]), _whole(found["waited"]))
 
 
 def _check_params(settings: TrainingSettings, network: Network, *vectors: FloatArray) -> None:
@@ -233,18 +120,28 @@ def _check_params(settings: TrainingSettings, network: Network, *vectors: FloatA
             raise FileError(f"this checkpoint needs {size} finite parameters")
 
 
-def _check_memory(settings: TrainingSettings, memory: Arrays, size: int) -> None:
-    fresh = make_optimizer(settings).start(size)
-    fits = fresh.keys() == memory.keys() and all(
-        memory[name].ndim == array.ndim and memory[name].shape[1:] == array.shape[1:]
-        and (array.shape[:1] in ((0,), memory[name].shape[:1]))
-        for name, array in fresh.items()
-    )  # fmt: skip
-    if not fits:
-        raise FileError(f"the memory in this checkpoint is not that of {settings.optimizer}")
+def _memory(settings: TrainingSettings, arrays: Arrays) -> Arrays:
+    """The optimiser's memory, of the shapes that a fresh one has; lists may be longer."""
+    fresh = make_optimizer(settings).start(len(arrays["params"]))
+    found = {
+        name.removeprefix(_MEMORY): array
+        for name, array in arrays.items()
+        if name.startswith(_MEMORY)
+    }
+    wrong = FileError(f"the memory in this checkpoint is not that of {settings.optimizer}")
+    if fresh.keys() != found.keys():
+        raise wrong
+    for name, array in fresh.items():
+        if array.ndim == 0 and found[name].size == 1:
+            found[name] = found[name].reshape(())
+        same = found[name].shape == array.shape
+        longer = array.shape[:1] == (0,) and found[name].shape[1:] == array.shape[1:]
+        if not (same or longer):
+            raise wrong
+    return found
 
 
-def _whole(value: object, low: int = 0) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value < math.inf:
-        raise FileError(f"a whole number of at least {low} is wanted, not {value!r}")
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise FileError(f"a whole number of at least 0 is wanted, not {value!r}")
     return value

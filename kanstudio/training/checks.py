@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from kanstudio.errors import TrainingError
+from kanstudio.errors import DataError, TrainingError
 from kanstudio.network.network import Network
 from kanstudio.training.data import Dataset
 from kanstudio.training.settings import DEVICES, TrainingSettings
@@ -20,14 +20,31 @@ def available_devices() -> tuple[str, ...]:
     return tuple(name for name in DEVICES if name in found)
 
 
-def check_run(network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
-    """Raise TrainingError if network, data and settings do not fit together."""
+def check_device(device: object, dtype: torch.dtype = torch.float32) -> None:
+    """Raise DataError unless tensors of this dtype can be made on this device."""
+    try:
+        torch.empty(0, dtype=dtype, device=device)  # type: ignore[call-overload]
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
+        # torch has as many ways to say so as it has kinds of devices.
+        raise DataError(
+            f"there is no device {str(device)!r} here for {dtype}: there is "
+            f"{', '.join(available_devices())}"
+        ) from error
+
+
+def check_columns(network: Network, dataset: Dataset) -> None:
+    """Raise TrainingError if the samples have not the network's inputs and outputs."""
     n_inputs, n_outputs = len(network.levels[0]), len(network.levels[-1])
     if (dataset.n_inputs, dataset.n_outputs) != (n_inputs, n_outputs):
         raise TrainingError(
             f"the network maps {n_inputs} inputs to {n_outputs} outputs, "
             f"the samples have {dataset.n_inputs} and {dataset.n_outputs}"
         )
+
+
+def check_run(network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
+    """Raise TrainingError if network, data and settings do not fit together."""
+    check_columns(network, dataset)
     if network.n_edge == 0 and not settings.affine_trainable:
         raise TrainingError("nothing to train: every edge of this network is absent")
     if settings.device.split(":")[0] not in available_devices():

@@ -216,16 +216,50 @@ def _real(y: NDArray[np.generic], n_rows: int) -> FloatArray:
     return y.astype(np.float64)
 
 
+def split_samples(
+    x: FloatArray,
+    y: FloatArray,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    *,
+    names: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    weight: FloatArray | None = None,
+) -> Dataset:
+    """Samples x (n, d), y (n, o), shuffled and split by the seed; weight (n,) goes along.
+
+    test_fraction lies strictly between 0 and 1; both parts get at least one row. names:
+    of the inputs and of the outputs.
+    """
+    if isinstance(test_fraction, bool) or not isinstance(test_fraction, int | float | np.floating):
+        raise DataError(f"test_fraction must be a number, not {test_fraction!r}")
+    if not 0 < test_fraction < 1:
+        raise DataError(f"test_fraction must lie between 0 and 1, not {test_fraction}")
+    if not _is_count(seed, 0, 2**63):
+        raise DataError(f"seed must be a whole number of at least 0, not {seed}")
+    n_rows = len(x)
+    if n_rows < 2:
+        raise DataError(f"{n_rows} sample; training and testing need two")
+    n_test = min(max(round(n_rows * test_fraction), 1), n_rows - 1)
+    order = np.random.default_rng(seed).permutation(n_rows)
+    test, train = order[:n_test], order[n_test:]
+    inputs, outputs = map(tuple, names)
+    weights = (None, None) if weight is None else (weight[train], weight[test])
+    return Dataset(x[train], y[train], x[test], y[test], inputs, outputs, 0.0, *weights)
+
+
 def table_dataset(
     table: Table,
     input_columns: Sequence[str],
     output_columns: Sequence[str],
     test_fraction: float = 0.2,
     seed: int = 0,
+    *,
+    weight_column: str | None = None,
 ) -> Dataset:
     """The chosen columns as inputs and outputs, rows shuffled and split by the seed.
 
     test_fraction lies strictly between 0 and 1; both parts get at least one row.
+    weight_column: how much each row counts.
     """
     if not input_columns or not output_columns:
         raise DataError("choose at least one input column and one output column")
@@ -233,18 +267,10 @@ def table_dataset(
     for name in chosen:
         if chosen.count(name) > 1:
             raise DataError(f"column {name!r} is chosen twice")
-    if not 0 < test_fraction < 1:
-        raise DataError(f"test_fraction must lie between 0 and 1, not {test_fraction}")
-    if not _is_count(seed, 0, 2**63):
-        raise DataError(f"seed must be a whole number of at least 0, not {seed}")
-    n_rows = table.n_rows
-    if n_rows < 2:
-        raise DataError(f"{table.filename} has {n_rows} row; training and testing need two")
+    if table.n_rows < 2:
+        raise DataError(f"{table.filename} has {table.n_rows} row; training and testing need two")
     x = np.stack([table.column(name) for name in input_columns], axis=1)
     y = np.stack([table.column(name) for name in output_columns], axis=1)
-    n_test = min(max(round(n_rows * test_fraction), 1), n_rows - 1)
-    order = np.random.default_rng(seed).permutation(n_rows)
-    test, train = order[:n_test], order[n_test:]
-    return Dataset(
-        x[train], y[train], x[test], y[test], tuple(input_columns), tuple(output_columns)
-    )
+    weight = None if weight_column is None else table.column(weight_column)
+    names = input_columns, output_columns
+    return split_samples(x, y, test_fraction, seed, names=names, weight=weight)

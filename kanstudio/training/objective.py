@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kanstudio.errors import TrainingError
 from kanstudio.network.forward import (
     LayerProgram,
     LayerTensors,
@@ -69,6 +70,8 @@ class TorchObjective:
         self._settings = settings
         self._device = torch.device(settings.device)
         self._dtype = torch.float64 if settings.dtype == "float64" else torch.float32
+        if loss_fn is not None and not callable(loss_fn):
+            raise TrainingError(f"loss_fn must be a function, not {loss_fn!r}")
         self._loss_fn = loss_fn
         self._plans = self._train_plans = program(network, self._device)
         if settings.singularity_avoiding:
@@ -89,7 +92,10 @@ class TorchObjective:
 
     def _loss(self, prediction: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
         if self._loss_fn is not None:
-            return self._loss_fn(prediction, y)
+            loss = self._loss_fn(prediction, y)
+            if not isinstance(loss, Tensor) or loss.numel() != 1:
+                raise TrainingError(f"loss_fn must return one number in torch, not {_what(loss)}")
+            return loss.reshape(())
         square = (prediction - y).square()
         if weight is None:
             return square.mean()
@@ -137,6 +143,10 @@ class TorchObjective:
             x = nodes_from_sums(plan, layer, values[-1].subnodes)
         coefs = [_spline_block(plan, flat)[:, :-2] for plan in self._layout]
         return x, regulariser(self._settings, values, coefs, self._arities)
+
+
+def _what(value: object) -> str:
+    return f"a tensor of {value.numel()}" if isinstance(value, Tensor) else type(value).__name__
 
 
 def _spline_block(plan: LayerPacking, flat: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -22,8 +22,10 @@ from kanstudio.training.memory import OutOfMemory, out_of_memory
 from kanstudio.training.objective import Evaluation, LossFunction, Objective, TorchObjective
 from kanstudio.training.optimizers import Step
 from kanstudio.training.packing import IntArray, packing
+from kanstudio.training.progress import Progress
 from kanstudio.training.schedule import Best, rate_at
 from kanstudio.training.settings import TrainingSettings
+from kanstudio.training.stream import Feed, Stream
 
 Backend = Literal["auto", "kernel", "torch"]
 State = Literal["running", "finished", "error"]
@@ -33,22 +35,6 @@ OTHER_BATCHES = 3
 """So many batches may have a loss that is not finite before the step is to blame."""
 SHRINK = 0.1
 """A step that is undone is tried again with a learning rate of this share."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What one step came to.
-
-    step counts from 1; losses are root mean squared errors: train_loss as the optimiser
-    saw it (Adam before its step, the others after), test_loss after the step. reg is the
-    regulariser without lamb, 0 if lamb is 0. message is empty unless something happened.
-    """
-
-    step: int
-    train_loss: float
-    test_loss: float
-    reg: float = 0.0
-    message: str = ""
 
 
 class _Problem(NamedTuple):
@@ -73,6 +59,7 @@ class TrainingRun(Iterator[Progress]):
     >>> losses = [progress.train_loss for progress in run]
     >>> trained = run.network()
 
+    dataset: a Dataset, or a Stream of batches for what does not fit into memory.
     n_steps: steps taken before, of a run that goes on; settings.steps counts them as well.
     loss_fn: a loss of the caller's instead of the mean squared error, in torch; its square
     root is what is reported.
@@ -85,20 +72,19 @@ class TrainingRun(Iterator[Progress]):
     def __init__(
         self,
         network: Network,
-        dataset: Dataset,
+        dataset: Dataset | Stream,
         settings: TrainingSettings,
         *,
         backend: Backend = "auto",
         n_steps: int = 0,
         loss_fn: LossFunction | None = None,
     ) -> None:
-        check_run(network, dataset, settings)
         layout = packing(network, affine_trainable=settings.affine_trainable)
         chosen = choose(
             settings,
             n_parameters=layout.size,
-            n_residuals=dataset.n_train * dataset.n_outputs,
-            minibatches=settings.batch != -1 and settings.batch < dataset.n_train,
+            n_residuals=0 if isinstance(dataset, Stream) else dataset.train_y.size,
+            minibatches=isinstance(dataset, Stream) or -1 != settings.batch < dataset.n_train,
             least_squares=loss_fn is None,
         )
         params = layout.pack(network)
@@ -111,7 +97,7 @@ class TrainingRun(Iterator[Progress]):
     def resume(
         cls,
         checkpoint: Checkpoint,
-        dataset: Dataset,
+        dataset: Dataset | Stream,
         *,
         steps: int | None = None,
         backend: Backend = "auto",
@@ -125,7 +111,6 @@ class TrainingRun(Iterator[Progress]):
         settings = checkpoint.settings
         if steps is not None:
             settings = replace(settings, steps=steps)
-        check_run(checkpoint.network, dataset, settings)
         run = cls.__new__(cls)
         run._begin(replace(checkpoint, settings=settings), dataset, backend, loss_fn)
         return run
@@ -133,14 +118,19 @@ class TrainingRun(Iterator[Progress]):
     def _begin(
         self,
         start: Checkpoint,
-        dataset: Dataset,
+        source: Dataset | Stream,
         backend: Backend,
         loss_fn: LossFunction | None,
     ) -> None:
+        self._feed: Feed | None = None
+        if isinstance(source, Stream):
+            self._feed = Feed(source, start.settings, start.n_read, start.n_used)
+            source = self._feed.window
+        check_run(start.network, source, start.settings)
         self.state: State = "running"
         self.message = ""
         self._at = start
-        self._dataset = dataset
+        self._dataset = dataset = source
         self._loss_fn = loss_fn
         if loss_fn is not None and start.settings.optimizer == "LM":
             raise TrainingError(
@@ -287,11 +277,22 @@ class TrainingRun(Iterator[Progress]):
             plateau=at.plateau.after(self.settings, test_loss),
             best=self._best(at, step.params, test_loss),
         )
+        self._advance()
         self._end_if_due()
         evaluation = step.evaluation
         return Progress(
             self.n_steps, _root(evaluation.mse), test_loss, evaluation.reg, note or self.message
         )
+
+    def _advance(self) -> None:
+        """Past the samples that a step has used."""
+        feed = self._feed
+        if feed is None:
+            return
+        if feed.advance():
+            self._dataset = feed.window
+            self._objective, self._linearizer = self._make_objective(self._at.network), None
+        self._at = replace(self._at, n_read=feed.n_read, n_used=feed.n_used)
 
     @property
     def _stops(self) -> int:
@@ -323,6 +324,8 @@ class TrainingRun(Iterator[Progress]):
 
     def _rows(self, step: int, attempt: int) -> IntArray | None:
         """The samples of a step, by the seed and its number alone; None for all."""
+        if self._feed is not None:
+            return self._feed.rows(attempt)
         n_train, batch = self._dataset.n_train, self.settings.batch
         if batch == -1 or batch >= n_train:
             return None
@@ -373,7 +376,7 @@ def _finite(evaluation: Evaluation) -> bool:
 
 def train(
     network: Network,
-    dataset: Dataset,
+    dataset: Dataset | Stream,
     settings: TrainingSettings,
     *,
     backend: Backend = "auto",

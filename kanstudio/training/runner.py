@@ -25,7 +25,7 @@ from kanstudio.network.network import Network
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.checks import check_run
 from kanstudio.training.data import Dataset
-from kanstudio.training.run import Progress
+from kanstudio.training.progress import Progress
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.worker import Observer, RunState, Start, Update
 

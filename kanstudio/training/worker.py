@@ -23,7 +23,8 @@ from kanstudio.functions import UnknownFunctionError
 from kanstudio.network.network import Network
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.data import Dataset
-from kanstudio.training.run import Progress, TrainingRun
+from kanstudio.training.progress import Progress
+from kanstudio.training.run import TrainingRun
 from kanstudio.training.settings import TrainingSettings
 
 RunState = Literal["running", "paused", "finished", "stopped", "error"]
