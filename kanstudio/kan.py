@@ -30,6 +30,7 @@ from kanstudio.network.forward import (
 from kanstudio.network.grid import refine, update_grid_from_samples
 from kanstudio.network.measure import Measurement, measure
 from kanstudio.network.network import FloatArray, Layer, Network, frozen
+from kanstudio.network.outside import Outside, outside
 from kanstudio.scene.plot import Plot, plot_network
 from kanstudio.symbolic.formula import SymbolicFormula, symbolic_formula
 from kanstudio.training import fitting
@@ -264,6 +265,15 @@ class KAN(nn.Module):
         samples = self._samples(x)
         self.cache_data = samples
         return measure(self.network(), samples.to("cpu", torch.float64).numpy())
+
+    def outside(self, x: Tensor | Mapping[str, Tensor] | None = None) -> dict[str, Outside]:
+        """Which edges' functions meet samples outside their domains, and how large a share.
+
+        By edge id, with the function's name; {} where every function has its true value.
+        x as in `get_act`.
+        """
+        samples = self._samples(x)
+        return outside(self.network(), samples.to("cpu", torch.float64).numpy())
 
     def _samples(self, x: Tensor | Mapping[str, Tensor] | None) -> Tensor:
         if isinstance(x, Mapping):
