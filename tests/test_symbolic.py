@@ -25,6 +25,7 @@ from kanstudio.network.network import EdgeRef, Network
 from kanstudio.symbolic.constants import EXACT, recognise
 from kanstudio.symbolic.formula import symbolic_formula
 from kanstudio.symbolic.program import values
+from kanstudio.symbolic.readable import readable
 
 x, y, z = SYMBOLS
 
@@ -240,6 +241,51 @@ def test_wrong_variables_and_samples_are_refused():
         symbolic_formula(network, tolerance=-1)
     with pytest.raises(DataError, match="2 inputs"):
         symbolic_formula(network, samples=np.zeros((3, 1)))
+
+
+def test_formula_nested_too_deeply_is_refused():
+    deep = x
+    for _ in range(200):
+        deep = sp.sin(deep + y)
+    with pytest.raises(KanStudioError, match="nested too deeply"):
+        symbolic_formula(compile_network([deep], VARIABLES)).text()
+
+
+def test_sum_of_many_terms_comes_back():
+    total = sp.Add(*(sp.sin(k * x / 7 + y) for k in range(1, 301)))
+    assert symbolic_formula(compile_network([total], VARIABLES)).expressions == (total,)
+
+
+# For reading
+
+
+def test_readable_formula_rounds_and_knows_simple_numbers():
+    network = noisy(compiled("exp(sin(pi*x) + y^2)/3"), 1e-6)
+    found = readable(network)
+    assert found.text == ("f = exp(y^2 + sin(pi*x))/3",)
+    assert found.latex == (r"f = \frac{e^{y^{2} + \sin{\left(\pi x \right)}}}{3}",)
+    assert found.note == ""
+    assert readable(compiled("2.71951234*x")).text == ("y = 2.72*x",)
+    assert readable(compiled("2.7195*x"), digits=6).text == ("y = 2.7195*x",)
+
+
+def test_readable_formula_names_splines():
+    network = edits.random_spline_network(empty_network([2, 1]))
+    assert readable(network).text == ("y = spline_1(x1) + spline_2(x2)",)
+
+
+def test_readable_formula_that_is_too_long_says_so():
+    network = edits.random_spline_network(empty_network([3, 20, 20, 1]))
+    found = readable(network)
+    assert (found.text, found.latex) == ((), ())
+    assert "too long" in found.note
+
+
+@settings(max_examples=30)
+@given(networks())
+def test_readable_formula_is_there_for_any_network(network):
+    found = readable(network)
+    assert len(found.text) == len(found.latex) == (0 if found.note else len(network.levels[-1]))
 
 
 # Numbers

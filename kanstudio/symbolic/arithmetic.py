@@ -99,7 +99,9 @@ def replaced(expression: sp.Expr, mapping: Mapping[sp.Expr, sp.Expr], number: Nu
     values: dict[sp.Basic, sp.Expr] = dict(mapping)
     for node in sp.postorder_traversal(expression):
         if node not in values:
-            values[node] = again(node, [values[part] for part in node.args], number)
+            parts = [values[part] for part in node.args]
+            changed = any(new is not old for new, old in zip(parts, node.args, strict=True))
+            values[node] = again(node, parts, number) if changed else node
     return values[expression]
 
 
@@ -130,3 +132,14 @@ def _base_and_exponent(term: sp.Expr) -> tuple[sp.Expr, sp.Expr] | None:
         if scale.is_Integer and 1 < scale < 10 and base**scale <= _LARGEST_BASE:
             return base**scale, inner
     return base, exponent
+
+
+def with_numbers(expression: sp.Expr, change: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
+    """The same expression with other Rationals and Floats, nothing else worked out."""
+    made: dict[sp.Basic, sp.Basic] = {}
+    for node in sp.postorder_traversal(expression):
+        if node.is_Rational or node.is_Float:
+            made[node] = change(node)
+        elif node not in made:
+            made[node] = remade(node, [made[part] for part in node.args])
+    return made[expression]

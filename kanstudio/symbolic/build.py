@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
@@ -66,23 +67,33 @@ def check_size(network: Network, limit: int = MAX_OPERATIONS) -> None:
         )
 
 
-def expressions(
-    network: Network, symbols: Sequence[sp.Symbol], number: Number, spline: SplineMaker
-) -> list[sp.Expr]:
-    """One expression per output, in canonical form.
+@dataclass(frozen=True)
+class Spelling:
+    """How the parts of a network are written.
 
-    symbols: one per input. number: the sympy number of a float of the network. spline: from
-    an edge to the function that stands for its spline front. Raises KanStudioError where
-    numbers grow beyond 1e300 or the formula is nested too deeply for sympy.
+    number: the sympy number of a float. spline: from an edge to the function that stands
+    for its spline front. negligible: b counts as 0 in a*x + b where it is smaller than this
+    share of a.
+    """
+
+    number: Number
+    spline: SplineMaker
+    negligible: float = 0.0
+
+
+def expressions(
+    network: Network, symbols: Sequence[sp.Symbol], spelling: Spelling
+) -> list[sp.Expr]:
+    """One expression per output, in canonical form; symbols: one per input.
+
+    Raises KanStudioError where numbers grow beyond 1e300, and RecursionError where sympy does.
     """
     edges = used_edges(network)
     values: list[sp.Expr] = list(symbols)
     try:
         for index in range(network.depth):
-            level = _Level(network, index, values, number, spline)
+            level = _Level(network, index, values, spelling)
             values = level.nodes(edges[index])
-    except RecursionError:
-        raise KanStudioError("the formula of this network is nested too deeply") from None
     except OverflowError:
         raise KanStudioError(
             "the formula of this network has numbers beyond 1e300: its scales are too large"
@@ -94,19 +105,15 @@ class _Level:
     """The nodes of one level from those below."""
 
     def __init__(
-        self,
-        network: Network,
-        index: int,
-        values: Sequence[sp.Expr],
-        number: Number,
-        spline: SplineMaker,
+        self, network: Network, index: int, values: Sequence[sp.Expr], spelling: Spelling
     ) -> None:
         self.layer: Layer = network.layers[index]
         self.targets = network.levels[index + 1]
         self.index = index
         self.values = values
-        self.number = number
-        self.spline = spline
+        self.number = spelling.number
+        self.spline = spelling.spline
+        self.negligible = spelling.negligible
 
     def nodes(self, chosen: BoolArray) -> list[sp.Expr]:
         layer, start, nodes = self.layer, 0, []
@@ -141,6 +148,8 @@ class _Level:
 
     def affine(self, scale: float, value: sp.Expr, bias: float) -> sp.Expr:
         """scale * value + bias."""
+        if abs(bias) <= self.negligible * abs(scale):
+            bias = 0.0
         if scale == 1 and bias == 0:
             return value
         product = multiply([self.number(float(scale)), value]) if scale != 1 else value

@@ -33,7 +33,8 @@ _FACTORS: tuple[tuple[sp.Expr, float], ...] = (
     (sp.pi**2, 6),
     (1 / sp.pi**2, 8),
     *((sp.pi**power, 30) for power in (3, 4, -3, -4)),
-    *((sp.E**power, 12) for power in (1, -1, 2, -2)),
+    (sp.E, 10),
+    *((sp.E**power, 12) for power in (-1, 2, -2)),
     *((sp.log(base) ** power, 20) for base in (2, 10, 3, 5) for power in (1, -1)),
 )
 _ROOTS: tuple[tuple[sp.Expr, float], ...] = (
@@ -47,8 +48,19 @@ _ROOTS: tuple[tuple[sp.Expr, float], ...] = (
     (sp.E, 40),
     (1 / sp.E, 40),
 )
-_FACTOR_VALUES = tuple(float(factor) for factor, _ in _FACTORS)
-_ROOT_VALUES = tuple(float(factor) for factor, _ in _ROOTS)
+
+
+def _valued(forms: tuple[tuple[sp.Expr, float], ...]) -> tuple[tuple[sp.Expr, float, float], ...]:
+    return tuple((factor, weight, float(factor)) for factor, weight in forms)
+
+
+_VALUED = _valued(_FACTORS), _valued(_ROOTS)
+# Numbers of few digits look like something rare now and then.
+_ROUGH = 1e-9
+_LARGEST_ROUGH_WEIGHT = 10
+_COMMON = tuple(
+    tuple(form for form in forms if form[1] <= _LARGEST_ROUGH_WEIGHT) for forms in _VALUED
+)
 
 # Sums such as 1 + 2*pi and (1 + sqrt(5))/2: a rational multiple of one of these, and a rest.
 _SUMMANDS = (sp.pi, sp.sqrt(2), sp.sqrt(3), sp.sqrt(5), sp.E)
@@ -86,13 +98,14 @@ def _candidates(size: float, spread: float) -> list[tuple[float, sp.Expr]]:
     """(cost, number) of every form in which size can be written."""
     found: list[tuple[float, sp.Expr]] = []
     bound = min(_CHANCE / spread, _LARGEST_COST)
-    for (factor, weight), unit in zip(_FACTORS, _FACTOR_VALUES, strict=True):
+    factors, roots = _COMMON if spread > _ROUGH else _VALUED
+    for factor, weight, unit in factors:
         fraction = _simple_fraction(size / unit, spread, bound / weight)
         if fraction is not None:
             top, bottom = fraction
             found.append((top * bottom * weight, sp.Rational(top, bottom) * factor))
     if 1e-150 < size < 1e150:
-        for (factor, weight), unit in zip(_ROOTS, _ROOT_VALUES, strict=True):
+        for factor, weight, unit in roots:
             fraction = _simple_fraction(size * size / unit, 2 * spread, bound / weight)
             if fraction is not None and max(fraction) <= _LARGEST_ROOTED:
                 top, bottom = fraction

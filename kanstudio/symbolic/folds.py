@@ -34,7 +34,9 @@ def folded(expression: sp.Expr, number: Number) -> sp.Expr:
     values: dict[sp.Basic, sp.Expr] = {}
     for node in sp.postorder_traversal(expression):
         if node not in values:
-            made = again(node, [values[part] for part in node.args], number)
+            parts = [values[part] for part in node.args]
+            changed = any(new is not old for new, old in zip(parts, node.args, strict=True))
+            made = again(node, parts, number) if changed else node
             if isinstance(made, sp.Add):
                 made = _angles(_chosen(_maxima(made), number))
             values[node] = _remainder(made, number) if isinstance(made, sp.Mul) else made

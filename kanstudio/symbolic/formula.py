@@ -10,12 +10,12 @@ import numpy as np
 import sympy as sp
 
 from kanstudio import formula
-from kanstudio.errors import DataError
+from kanstudio.errors import DataError, KanStudioError
 from kanstudio.formula.numbers import tidy
 from kanstudio.network.forward import check_inputs, evaluate
 from kanstudio.network.network import EdgeRef, FloatArray, Network
-from kanstudio.symbolic.arithmetic import Number
-from kanstudio.symbolic.build import check_size, expressions
+from kanstudio.symbolic.arithmetic import Number, with_numbers
+from kanstudio.symbolic.build import Spelling, check_size, expressions
 from kanstudio.symbolic.clean import cleaned, within
 from kanstudio.symbolic.constants import EXACT, recognise
 from kanstudio.symbolic.folds import folded
@@ -26,6 +26,8 @@ from kanstudio.symbolic.splines import SplineFunction, SplineTerm, spline_term
 N_SAMPLES = 200
 TOLERANCE = 1e-12
 _EXACT_TOLERANCE = 1e-10
+_LONGEST_DYADIC = 2**20
+_TOO_DEEP = "the formula of this network is nested too deeply to be written out"
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,17 @@ class SymbolicFormula:
     def text(self, digits: int | None = None) -> str:
         """One line ``name = expression`` per output; digits: of floats, None keeps all."""
         pairs = zip(self.outputs, self.expressions, strict=True)
-        return "\n".join(f"{name} = {formula.format_text(e, digits)}" for name, e in pairs)
+        try:
+            return "\n".join(f"{name} = {formula.format_text(e, digits)}" for name, e in pairs)
+        except RecursionError:
+            raise KanStudioError(_TOO_DEEP) from None
 
     def latex(self) -> tuple[str, ...]:
         """LaTeX of each output's expression."""
-        return tuple(formula.latex(expression) for expression in self.expressions)
+        try:
+            return tuple(formula.latex(expression) for expression in self.expressions)
+        except RecursionError:
+            raise KanStudioError(_TOO_DEEP) from None
 
     def __str__(self) -> str:
         lines = [self.text()]
@@ -110,21 +118,30 @@ def symbolic_formula(
         raise DataError(f"a tolerance is at least 0 and below 1, not {tolerance!r}")
     check_size(network)
     x = _samples(network, samples)
+    try:
+        result = _found(network, symbols, x, tolerance)
+    except RecursionError:
+        raise KanStudioError(_TOO_DEEP) from None
+    if not simplify:
+        return result
+    shorter, notes = simplified(result.expressions, symbols, x, tolerance, timeout_s)
+    return replace(result, expressions=shorter, notes=(*result.notes, *notes))
+
+
+def _found(
+    network: Network, symbols: tuple[sp.Symbol, ...], x: FloatArray, tolerance: float
+) -> SymbolicFormula:
     splines: dict[EdgeRef, SplineTerm] = {}
     found = _closest(network, symbols, splines, x, tolerance)
     found = cleaned(found, symbols, x, tolerance, recognise)
-    found = [folded(expression, recognise) for expression in found]
-    result = SymbolicFormula(
+    found = [with_numbers(folded(expression, recognise), _without_bits) for expression in found]
+    return SymbolicFormula(
         expressions=tuple(found),
         variables=symbols,
         outputs=network.output_names,
         splines=tuple(term for term in splines.values() if _appears(term, found)),
         max_error=_error(values(found, symbols, x), evaluate(network, x)),
     )
-    if not simplify:
-        return result
-    shorter, notes = simplified(result.expressions, symbols, x, tolerance, timeout_s)
-    return replace(result, expressions=shorter, notes=(*result.notes, *notes))
 
 
 def _symbols(
@@ -165,7 +182,7 @@ def _closest(
     """Expressions with the simplest numbers for the network's that are close enough."""
 
     def build(number: Number) -> list[sp.Expr]:
-        found = expressions(network, symbols, number, spline)
+        found = expressions(network, symbols, Spelling(number, spline))
         return [folded(expression, number) for expression in found]
 
     def spline(edge: EdgeRef) -> type[SplineFunction]:
@@ -180,6 +197,12 @@ def _closest(
         if within(values(found, symbols, x), expected, tolerance):
             return found
     return plain
+
+
+def _without_bits(item: sp.Expr) -> sp.Expr:
+    """A Float for a Rational that is nothing but the bits of a double."""
+    bits = item.is_Rational and item.q > _LONGEST_DYADIC and item.q & (item.q - 1) == 0
+    return sp.Float(float(item)) if bits else item
 
 
 def _appears(term: SplineTerm, found: Sequence[sp.Expr]) -> bool:
