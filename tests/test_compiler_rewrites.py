@@ -47,9 +47,14 @@ def worst(expression: sympy.Expr, reference: Callable[..., float], samples: np.n
         ),
         (sympy.Max(sympy.gamma(x + 4), y**9, 2), lambda a, b, c: max(mpmath.gamma(a + 4), b**9, 2)),
         (sympy.Min(1e9 * x, y), lambda a, b, c: min(1e9 * a, b)),
+        (sympy.Max(-1e15, -sympy.exp(9 * x)), lambda a, b, c: -mpmath.exp(9 * a)),
+        (sympy.Piecewise((1e30, x <= -4), (y, True)), lambda a, b, c: b),
+        (sympy.Piecewise((y, x > -4), (1e300, True)), lambda a, b, c: b),
+        (sympy.Piecewise((1e30, x >= 4), (-1e20, y <= -4), (sympy.Rational(1, 3), True)),
+         lambda a, b, c: 1 / 3),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_a_huge_value_takes_no_digits_from_the_one_that_is_chosen(expression, reference):
     samples = points()
     expected = np.array([[float(reference(*map(float, row)))] for row in samples])

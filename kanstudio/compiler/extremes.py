@@ -50,7 +50,18 @@ def _selected(left: Affine, right: Affine) -> Affine:
     """Both times how far they are chosen: 0 or 1, or 1/2 where they are equal."""
     choice = apply("heaviside", _difference(right, left))
     other = _difference(constant(1.0), choice)
-    return add([(1.0, multiply([choice, right])), (1.0, multiply([other, left]))])
+    return add([(1.0, where_holds(choice, right)), (1.0, where_holds(other, left))])
+
+
+def where_holds(condition: Affine, value: Affine) -> Affine:
+    """The value where a condition is 1, and exactly 0 where it is 0.
+
+    The product, but a huge constant times ``1 - c`` would be a sum, in which other terms
+    lose their digits beside it.
+    """
+    if value.core is None and abs(value.bias) > _LARGEST and condition.bias != 0:
+        condition = apply("relu", condition)
+    return multiply([condition, value])
 
 
 def _rank(value: Affine) -> int:

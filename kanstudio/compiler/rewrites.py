@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 import sympy
 
-from kanstudio.compiler.extremes import maximum, minimum
+from kanstudio.compiler.extremes import maximum, minimum, where_holds
 from kanstudio.compiler.normal import Affine, add, apply, constant, multiply
 
 ONE = constant(1.0)
@@ -68,8 +68,8 @@ def _piecewise(*parts: Affine) -> Affine:
     """value, condition, value, condition, ...: the value of the first condition that holds."""
     result = constant(0.0)
     for value, condition in zip(reversed(parts[::2]), reversed(parts[1::2]), strict=True):
-        otherwise = multiply([_not(condition), result])
-        result = add([(1.0, multiply([condition, value])), (1.0, otherwise)])
+        otherwise = where_holds(_not(condition), result)
+        result = add([(1.0, where_holds(condition, value)), (1.0, otherwise)])
     return result
 
 
