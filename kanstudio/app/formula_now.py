@@ -20,7 +20,7 @@ EVERY_S = 1.0
 TOLERANCE = 1e-3
 """Numbers become simple ones as long as no output is off by more than this share."""
 EXACT = 1e-9
-DIGITS = 4
+DIGITS = 3
 MAX_OPERATIONS = 2_000
 MAX_WRITTEN = 10_000
 """Operations of a formula that is shown, and of one that leaves as a file."""

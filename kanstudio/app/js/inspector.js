@@ -80,9 +80,9 @@ export function render({ model }) {
         });
         math.append(...lines.map(([line]) => line));
         Promise.all(lines.map(([, done]) => done)).then(() => {
-          // Long formulas shrink to half before they scroll.
+          // Long formulas shrink by a third before they scroll.
           const wide = math.scrollWidth / Math.max(1, math.clientWidth - 1);
-          if (wide > 1) math.style.fontSize = `${Math.max(0.55, 0.98 / wide)}em`;
+          if (wide > 1) math.style.fontSize = `${Math.max(0.65, 0.98 / wide)}em`;
         });
         parts.push(math);
       }
