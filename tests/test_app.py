@@ -16,6 +16,7 @@ from kanstudio.app.component import BadMessage, Message
 from kanstudio.app.desk import Desk, observe
 from kanstudio.app.export import export, python_text, safe_names
 from kanstudio.app.figures import histogram, thinned
+from kanstudio.app.formula_now import LiveFormula
 from kanstudio.app.gallery import GALLERY, examples, find_example
 from kanstudio.app.inline import one_line
 from kanstudio.app.present import arities, front_counts, level_values, small
@@ -203,6 +204,7 @@ class TestDesk:
         room.ticks(2)
         assert room.session.network is not room.session.document.network
         assert room.desk.max_error is not None
+        assert room.session.formula is not None and room.session.formula.lines
         assert "network" in room.told
 
     def test_pause_step_and_go_on(self, room: Room) -> None:
@@ -320,7 +322,7 @@ class TestDesk:
         document = new_document("sin(x)*y")
         x = document.dataset.test_x
         assert document.function is not None
-        seen = observe(document.network, x, x, document.function(x))
+        seen = observe(document.network, x, x, document.function(x), LiveFormula())
         assert seen.max_error == pytest.approx(document.max_error)
 
 

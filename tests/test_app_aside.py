@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kanstudio.app.aside import Aside
-from kanstudio.app.formula_now import FormulaNow, formula_now, symbolic_share
+from kanstudio.app.formula_now import FormulaNow, LiveFormula, formula_now, symbolic_share
 from kanstudio.app.session import Session
 from kanstudio.editor.commands import Perturb, apply
 from kanstudio.editor.document import Document, new_document
@@ -52,18 +52,32 @@ def test_only_the_newest_key_is_worked_on_while_one_is_under_way() -> None:
     aside.close()
 
 
-def test_work_waits_until_the_key_rests_and_its_turn_comes() -> None:
+def test_work_waits_until_the_key_rests() -> None:
     seen: list[int] = []
-    resting = Aside(seen.append, lambda: None, rest_s=1e6)
-    rare = Aside(seen.append, lambda: None, every_s=1e6)
-    rare.want(1)
-    wait_for(rare.tick, lambda: seen)
-    resting.want(2)
-    rare.want(3)
-    for aside in (resting, rare):
-        wait_for(aside.tick, lambda: True)
+    aside = Aside(seen.append, lambda: None, rest_s=1e6)
+    aside.want(2)
+    for _ in range(20):
         aside.tick()
-    assert seen == [1]
+    assert seen == []
+
+
+def test_work_that_fails_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(key: int) -> int:
+        raise ZeroDivisionError(key)
+
+    aside = Aside(broken, lambda: None)
+    aside.want(1)
+    wait_for(aside.tick, lambda: caplog.records)
+    for _ in range(20):
+        aside.tick()
+    assert aside.value is None and len(caplog.records) == 1
+
+
+def test_the_formula_of_a_run_is_worked_out_now_and_then() -> None:
+    one, other = new_document("x + y"), new_document("x*y")
+    live = LiveFormula()
+    first = live.of(one.network, one.dataset.train_x)
+    assert first.lines and live.of(other.network, other.dataset.train_x) is first
 
 
 def shown(document: Document, network: Network | None = None) -> FormulaNow:
@@ -131,7 +145,9 @@ def test_names_of_models_never_reach_the_typesetter() -> None:
 
 def test_the_session_follows_the_network() -> None:
     session = Session(new_document("x + y"))
-    wait_for(session.tick, lambda: session.formula_now.value)
+    wait_for(session.tick, lambda: session.formula)
+    before = session.formula
     session.do(Perturb("all", 0.1))
-    assert session.formula_now.value is None and session.formula_now.latest is not None
+    assert session.formula is before
+    wait_for(session.tick, lambda: session.formula is not before)
     session.close()

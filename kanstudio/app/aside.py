@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import operator
 import time
@@ -10,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Generic, TypeVar
 
+LOG = logging.getLogger("kanstudio.app")
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -24,8 +26,8 @@ class Aside(Generic[Key, Value]):
     """Keeps what ``work`` makes of the newest key at hand.
 
     found is called, by ``tick``, when it has come. same tells whether two keys are one.
-    rest_s: so long must a key stand before work begins; every_s: and so long after the
-    last beginning.
+    rest_s: so long must a key stand before work begins. Work that fails is logged, and
+    nothing is made of its key.
     """
 
     def __init__(
@@ -35,14 +37,13 @@ class Aside(Generic[Key, Value]):
         *,
         same: Callable[[Key, Key], bool] = operator.eq,
         rest_s: float = 0.0,
-        every_s: float = 0.0,
     ) -> None:
         self._work, self._found, self._same = work, found, same
-        self._rest_s, self._every_s = rest_s, every_s
+        self._rest_s = rest_s
         self._wanted: Key | None = None
-        self._since = self._began = -math.inf
+        self._since = -math.inf
         self._running: tuple[Key, Future[Value]] | None = None
-        self._known: tuple[Key, Value] | None = None
+        self._known: tuple[Key, Value | None] | None = None
 
     def want(self, key: Key | None) -> None:
         """What is worked on from now on; None for nothing."""
@@ -67,18 +68,24 @@ class Aside(Generic[Key, Value]):
     def tick(self) -> None:
         """Take what has come back, begin what is wanted; never waits."""
         if self._running is not None and self._running[1].done():
-            key, future = self._running
-            self._running, self._known = None, (key, future.result())
-            self._found()
-        now = time.monotonic()
-        key_ = self._wanted
-        if key_ is None or self._running is not None:
+            self._take(*self._running)
+        wanted = self._wanted
+        if wanted is None or self._running is not None:
             return
         if self._known is not None and not self._differs(self._known[0]):
             return
-        if now - self._since >= self._rest_s and now - self._began >= self._every_s:
-            self._began = now
-            self._running = key_, _thread().submit(self._work, key_)
+        if time.monotonic() - self._since >= self._rest_s:
+            self._running = wanted, _thread().submit(self._work, wanted)
+
+    def _take(self, key: Key, future: Future[Value]) -> None:
+        self._running = None
+        error = future.exception()
+        if error is None:
+            self._known = key, future.result()
+            self._found()
+        else:
+            self._known = key, None
+            LOG.error("work aside failed", exc_info=error)
 
     def close(self) -> None:
         """Nobody wants anything any more."""

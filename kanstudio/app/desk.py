@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from kanstudio.app.formula_now import FormulaNow, LiveFormula
 from kanstudio.app.present import plural, root_mean_square
 from kanstudio.app.refusal import Refusal
 from kanstudio.app.session import LIVE_SAMPLES, Session, View, view_of
@@ -67,17 +68,26 @@ class Observed:
 
     view: View
     max_error: float | None
+    formula: FormulaNow
 
 
 def observe(
-    network: Network, samples: FloatArray, test_x: FloatArray, expected: FloatArray | None
+    network: Network,
+    samples: FloatArray,
+    test_x: FloatArray,
+    expected: FloatArray | None,
+    live: LiveFormula,
 ) -> Observed:
-    """Measure a snapshot; runs in the worker. expected: the formula on test_x, if there is one."""
+    """Measure a snapshot; runs in the worker.
+
+    expected: the typed formula on test_x, if there is one. live: what the run's observations
+    have in common.
+    """
     error = None
     if expected is not None:
         difference = np.abs(evaluate(network, test_x) - expected)[np.isfinite(expected)]
         error = float(difference.max()) if difference.size else None
-    return Observed(view_of(network, samples), error)
+    return Observed(view_of(network, samples), error, live.of(network, samples))
 
 
 class Desk:
@@ -251,7 +261,10 @@ class Desk:
             return
         observed = status.observed if isinstance(status.observed, Observed) else None
         self._live_error = observed.max_error if observed else None
-        self._session.follow(status.network, observed.view if observed else None)
+        if observed is None:
+            self._session.follow(status.network)
+        else:
+            self._session.follow(status.network, observed.view, observed.formula)
 
     def _measure_rate(self, now: float) -> None:
         then, step = self._clock
@@ -272,7 +285,12 @@ class Desk:
                 self.settings,
                 paused=state == "paused",
                 observer=observe,
-                arguments=(document.dataset.train_x[:LIVE_SAMPLES], test_x, expected),
+                arguments=(
+                    document.dataset.train_x[:LIVE_SAMPLES],
+                    test_x,
+                    expected,
+                    LiveFormula(),
+                ),
             )
         except KanStudioError as error:
             self.message = str(error)

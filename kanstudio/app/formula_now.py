@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +19,8 @@ from kanstudio.symbolic.build import check_size
 from kanstudio.symbolic.formula import SymbolicFormula, symbolic_formula
 
 EVERY_S = 1.0
+MAX_SHARE = 0.05
+"""A run's worker spends at most this share of its time on the formula."""
 TOLERANCE = 1e-3
 """Numbers become simple ones as long as no output is off by more than this share."""
 EXACT = 1e-9
@@ -39,6 +43,23 @@ class FormulaNow:
 
     lines: tuple[str, ...] = ()
     note: str = ""
+
+
+class LiveFormula:
+    """The formula of a network in training, worked out anew now and then."""
+
+    def __init__(self) -> None:
+        self._latest = FormulaNow()
+        self._due = -math.inf
+
+    def of(self, network: Network, samples: FloatArray) -> FormulaNow:
+        """The newest formula: of this network, or of the last one whose turn it was."""
+        begun = time.monotonic()
+        if begun >= self._due:
+            self._latest = formula_now((network, samples))
+            spent = time.monotonic() - begun
+            self._due = begun + max(EVERY_S, spent / MAX_SHARE)
+        return self._latest
 
 
 def same_network(one: Key, other: Key) -> bool:

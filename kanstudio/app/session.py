@@ -14,7 +14,7 @@ import numpy as np
 
 from kanstudio.app.aside import Aside
 from kanstudio.app.costs import REST_S, prospect
-from kanstudio.app.formula_now import EVERY_S, formula_now, same_network
+from kanstudio.app.formula_now import FormulaNow, formula_now, same_network
 from kanstudio.app.gallery import Example, first_document
 from kanstudio.app.present import left_out
 from kanstudio.app.reading import Check, read
@@ -126,7 +126,8 @@ class Session:
         self._view: tuple[Network, View] | None = None
         self.prospect = Aside(prospect, self._tell_aside)
         self.typed = Aside(prospect, self._tell_aside, rest_s=REST_S)
-        self.formula_now = Aside(formula_now, self._tell_aside, same=same_network, every_s=EVERY_S)
+        self.formula: FormulaNow | None = None
+        self._now = Aside(formula_now, self._take_formula, same=same_network)
         self._watch()
 
     # Listening.
@@ -145,13 +146,18 @@ class Session:
 
     def close(self) -> None:
         self._listeners.clear()
-        for aside in (self.prospect, self.typed, self.formula_now):
+        for aside in (self.prospect, self.typed, self._now):
             aside.close()
 
     def tick(self) -> None:
         """Take up what was worked out aside; called many times a second."""
-        for aside in (self.prospect, self.typed, self.formula_now):
+        for aside in (self.prospect, self.typed, self._now):
             aside.tick()
+
+    def _take_formula(self) -> None:
+        if self.live is None:
+            self.formula = self._now.latest
+            self._tell_aside()
 
     def _tell_aside(self) -> None:
         self.tell("aside")
@@ -165,7 +171,7 @@ class Session:
             self.typed.want(known)
         else:
             self.typed.want((check.text, check.variables) if check.lines else None)
-        self.formula_now.want((self.network, self.samples))
+        self._now.want((document.network, document.dataset.train_x[:LIVE_SAMPLES]))
 
     # Reading.
 
@@ -328,11 +334,13 @@ class Session:
         self.history = self.history.do(command)
         self._moved(before)
 
-    def follow(self, network: Network, view: View | None) -> None:
+    def follow(
+        self, network: Network, view: View | None = None, formula: FormulaNow | None = None
+    ) -> None:
         """Show where a run has got to."""
+        self.formula = formula or self.formula
         self.live = network
         self._view = None if view is None else (network, view)
-        self.formula_now.want((network, self.samples))
         self.tell("network")
 
     def undo(self) -> None:

@@ -226,7 +226,7 @@ class Inspector(Part):
             notes = [*parsed.notes[:MAX_LINES], *(known.conditions if known else ())]
             lines = latex_lines(parsed)[:MAX_LINES]
             sections.append({"title": "Typed formula", "latex": list(lines), "notes": notes})
-        now = session.formula_now.latest
+        now = session.formula
         sections.append(
             {
                 "title": "Formula now",
