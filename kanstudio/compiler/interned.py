@@ -6,7 +6,7 @@ used: x - y and y - x are one sum, their squares one function of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from kanstudio.compiler.normal import (
     Affine,
@@ -42,7 +42,9 @@ def operands(core: Core) -> list[Core]:
             return [core.argument.core] if core.argument.core is not None else []
 
 
-def postorder(roots: Sequence[Affine]) -> Iterator[Core]:
+def postorder(
+    roots: Sequence[Affine], below: Callable[[Core], list[Core]] = operands
+) -> Iterator[Core]:
     """Every core once, operands first; iterative, since chains may be long."""
     seen: set[int] = set()
     stack = [(root.core, False) for root in reversed(roots) if root.core is not None]
@@ -53,7 +55,7 @@ def postorder(roots: Sequence[Affine]) -> Iterator[Core]:
         elif id(core) not in seen:
             seen.add(id(core))
             stack.append((core, True))
-            stack.extend((inner, False) for inner in reversed(operands(core)))
+            stack.extend((inner, False) for inner in reversed(below(core)))
 
 
 class Interner:
@@ -62,12 +64,29 @@ class Interner:
     def __init__(self) -> None:
         self._cores: dict[object, Core] = {}
 
-    def roots(self, roots: Sequence[Affine]) -> list[Affine]:
-        """The same expressions with nothing in them twice."""
+    def roots(
+        self, roots: Sequence[Affine], replaced: Mapping[int, Affine] | None = None
+    ) -> list[Affine]:
+        """The same expressions with nothing in them twice.
+
+        replaced: forms that take the place of the cores with these ids.
+        """
         forms: dict[int, Affine] = {}
-        kept = list(postorder(roots))  # keeps every core alive, so that ids stay unique
+        other = replaced or {}
+
+        def below(core: Core) -> list[Core]:
+            new = other.get(id(core))
+            if new is None:
+                return operands(core)
+            return [] if new.core is None else [new.core]
+
+        kept = list(postorder(roots, below))  # keeps every core alive: ids stay unique
         for core in kept:
-            forms[id(core)] = self._form(core, forms)
+            new = other.get(id(core))
+            if new is None:
+                forms[id(core)] = self._form(core, forms)
+            else:
+                forms[id(core)] = scaled(new, forms[id(new.core)]) if new.core else new
         return [scaled(root, forms[id(root.core)]) if root.core else root for root in roots]
 
     def _form(self, core: Core, forms: dict[int, Affine]) -> Affine:

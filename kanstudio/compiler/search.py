@@ -1,0 +1,80 @@
+"""The search for a cheaper equal form: rewrite, lay out, keep what needs fewer edges.
+
+Greedy: in each round every rule is tried at every place, and the best form stays. What the
+rules do is exact by itself; `compile_network` compares the result with the formula once
+more, at random points.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from kanstudio.compiler.dag import build
+from kanstudio.compiler.fusions import collected, fused, joined
+from kanstudio.compiler.grouping import Plan, grouped
+from kanstudio.compiler.interned import Interner, postorder
+from kanstudio.compiler.normal import Affine, Core, Product, Variable
+from kanstudio.compiler.products import absorbed, distributed, divided, factored, powered
+from kanstudio.errors import CompileError
+
+RULES = (fused, joined, collected, factored, divided, absorbed, distributed)
+MAX_TRIALS = 400
+"""Forms that are laid out at most: the same form is found on every machine."""
+MAX_CORES = 150
+"""Larger formulas are laid out as they are written."""
+
+
+def smallest(roots: Sequence[Affine], n_inputs: int, limit_s: float) -> Plan:
+    """The cheapest plan that is found for the interned expressions within the time."""
+    best = _Form(roots, n_inputs)
+    end = time.monotonic() + limit_s
+    trials = 0
+    while trials < MAX_TRIALS and time.monotonic() < end:
+        cores = list(postorder(best.roots))
+        if len(cores) > MAX_CORES or best.plan.cost[0] <= _fewest(cores, best.roots):
+            break
+        found = best
+        for core, new in _candidates(cores):
+            trials += 1
+            form = _tried(best, core, new)
+            if form is not None and form.plan.cost < found.plan.cost:
+                found = form
+            if trials >= MAX_TRIALS or time.monotonic() > end:
+                break
+        if found is best:
+            break
+        best = found
+    return best.plan
+
+
+class _Form:
+    """Expressions in one of their forms, with the plan of its network."""
+
+    def __init__(self, roots: Sequence[Affine], n_inputs: int) -> None:
+        self.roots = roots
+        self.n_inputs = n_inputs
+        self.plan = grouped(build(roots, n_inputs))
+
+
+def _tried(form: _Form, core: Core, new: Affine) -> _Form | None:
+    """The form with another form of one core; None if constants overflow in it."""
+    try:
+        return _Form(Interner().roots(form.roots, {id(core): new}), form.n_inputs)
+    except (CompileError, OverflowError, ZeroDivisionError):
+        return None
+
+
+def _candidates(cores: Sequence[Core]) -> Iterator[tuple[Core, Affine]]:
+    products = [core for core in cores if isinstance(core, Product)]
+    for core in cores:
+        for rule in RULES:
+            for new in rule(core):
+                yield core, new
+        for new in powered(core, products):
+            yield core, new
+
+
+def _fewest(cores: Sequence[Core], roots: Sequence[Affine]) -> int:
+    """No network has fewer edges: each input that is used needs one, and each output."""
+    return max(sum(isinstance(core, Variable) for core in cores), len(roots))
