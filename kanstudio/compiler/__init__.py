@@ -20,16 +20,16 @@ from typing import Literal, get_args
 
 import sympy
 
+from kanstudio.compiler.check import agrees
 from kanstudio.compiler.cost import Cost, cost_of, cost_of_graph
 from kanstudio.compiler.evaluate import sympy_function
-from kanstudio.compiler.levels import LevelGraph, beside
+from kanstudio.compiler.levels import LevelGraph
 from kanstudio.compiler.locate import located
 from kanstudio.compiler.lower import lower
 from kanstudio.compiler.normal import Affine
 from kanstudio.compiler.read import read
 from kanstudio.compiler.requirements import Requirement, requirements, share_violated
-from kanstudio.compiler.shared import shared
-from kanstudio.compiler.tree import tree
+from kanstudio.compiler.shared import compact, shared, trees
 from kanstudio.errors import CompileError
 from kanstudio.network.network import Network
 
@@ -49,6 +49,7 @@ __all__ = [
 
 Strategy = Literal["shared", "compact", "tree"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+SEARCH_S = 0.5
 
 
 def compile_network(
@@ -57,11 +58,16 @@ def compile_network(
     output_names: Sequence[str] | None = None,
     *,
     strategy: Strategy = "shared",
+    search_s: float = SEARCH_S,
     grid: int = 5,
     degree: int = 3,
     seed: int = 0,
 ) -> Network:
     """The network whose outputs are the expressions of the variables, in this order.
+
+    strategy: see the module. search_s: seconds that the search for a smaller equal form may
+    take; 0 lays the formula out as it is written. (It ends by itself after a number of
+    steps, so that a network does not depend on the machine; the time is for long formulas.)
 
     Exact up to rounding wherever an expression has a real value and its `requirements`
     hold: a power whose exponent varies is exp(exponent * log(base)), and needs base >= 0.
@@ -73,42 +79,56 @@ def compile_network(
     attribute says which), an unknown symbol, a constant that is not real, and a formula
     whose network would be too large.
     """
-    names, roots = _read(expressions, variables)
+    names, formulas, roots = _read(expressions, variables)
     if output_names is not None and len(output_names) != len(expressions):
         raise CompileError(f"{len(expressions)} formulas need as many output names")
-    graph = _graph(roots, len(names), strategy)
+    graph = _graph(formulas, names, roots, strategy, search_s)
     return lower(graph, names, output_names, grid=grid, degree=degree, seed=seed)
 
 
 def cost_report(
-    expressions: Sequence[sympy.Expr], variables: Sequence[str]
+    expressions: Sequence[sympy.Expr], variables: Sequence[str], *, search_s: float = SEARCH_S
 ) -> dict[Strategy, Cost]:
     """What the network of the expressions costs under each strategy.
 
     Nothing but the layouts is made. Raises CompileError as `compile_network` does.
     """
-    names, roots = _read(expressions, variables)
-    return {name: cost_of_graph(_graph(roots, len(names), name)) for name in STRATEGIES}
+    names, formulas, roots = _read(expressions, variables)
+    return {
+        name: cost_of_graph(_graph(formulas, names, roots, name, search_s)) for name in STRATEGIES
+    }
 
 
 def _read(
     expressions: Sequence[sympy.Expr], variables: Sequence[str]
-) -> tuple[tuple[str, ...], list[Affine]]:
-    """The names of the inputs, and the normal forms."""
+) -> tuple[tuple[str, ...], list[sympy.Expr], list[Affine]]:
+    """The names of the inputs, the expressions, and their normal forms."""
     names = tuple(variables) or ("x",)
     if not expressions:
         raise CompileError("there is no formula to compile")
     if len(set(names)) < len(names):
         raise CompileError(f"an input has its name twice: {', '.join(names)}")
-    return names, [read(_expression(e), names) for e in expressions]
+    formulas = [_expression(e) for e in expressions]
+    return names, formulas, [read(formula, names) for formula in formulas]
 
 
-def _graph(roots: Sequence[Affine], n_inputs: int, strategy: str) -> LevelGraph:
+def _graph(
+    expressions: Sequence[sympy.Expr],
+    names: Sequence[str],
+    roots: Sequence[Affine],
+    strategy: str,
+    search_s: float,
+) -> LevelGraph:
     if strategy not in STRATEGIES:
         raise CompileError(f"strategy is {', '.join(STRATEGIES)}, not {strategy!r}")
     if strategy == "tree":
-        return beside([tree(root, n_inputs) for root in roots])
-    return shared(roots, n_inputs)
+        return trees(roots, len(names))
+
+    def check(graph: LevelGraph) -> bool:
+        return agrees(graph, expressions, names)
+
+    layout = shared if strategy == "shared" else compact
+    return layout(roots, len(names), check, search_s)
 
 
 def _expression(value: object) -> sympy.Expr:

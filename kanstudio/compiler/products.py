@@ -176,7 +176,9 @@ def divided(core: Core) -> Iterator[Affine]:
 def _contains(powers: Powers, part: Powers) -> bool:
     """Does the monomial have the part as a factor, with exponents of the same signs?"""
     return all(
-        powers.get(base, 0) * exponent > 0 and abs(powers[base]) >= abs(exponent)
+        base in powers
+        and float(powers[base]) * float(exponent) > 0
+        and abs(float(powers[base])) >= abs(float(exponent))
         for base, exponent in part.items()
     )
 
@@ -190,7 +192,7 @@ def powered(core: Core, products: list[Product]) -> Iterator[Affine]:
         root = monomial(other.factors)
         if other is core or root.powers.keys() != whole.powers.keys() or not root.powers:
             continue
-        ratios = {whole.powers[base] / root.powers[base] for base in root.powers}
+        ratios = {float(whole.powers[base]) / float(root.powers[base]) for base in root.powers}
         ratio = ratios.pop()
         if ratios or ratio != int(ratio) or abs(ratio) < 2:
             continue

@@ -44,18 +44,32 @@ def _form(node: sympy.Basic, arguments: list[Affine], columns: Mapping[str, int]
         value = evaluate.constant(node, [argument.bias for argument in arguments])
         if value is not None:
             return constant(value)
-    return _operation(node, arguments)
+    return _operation(node, arguments, columns)
 
 
-def _operation(node: sympy.Basic, arguments: list[Affine]) -> Affine:
+def _operation(node: sympy.Basic, arguments: list[Affine], columns: Mapping[str, int]) -> Affine:
     if isinstance(node, sympy.Pow):
         return _power(arguments[0], arguments[1], node)
+    if isinstance(node, sympy.Piecewise) and len(node.free_symbols) == 1:
+        found = _piecewise_of_one(node, columns)
+        if found is not None:
+            return found
     if type(node) in REWRITES:
         return REWRITES[type(node)](*arguments)
-    found = functions.match(node)
-    if found is None:
+    row = functions.match(node)
+    if row is None:
         raise _no_function(node)
-    return apply(found[0], arguments[node.args.index(found[1])])
+    return apply(row[0], arguments[node.args.index(row[1])])
+
+
+def _piecewise_of_one(node: sympy.Piecewise, columns: Mapping[str, int]) -> Affine | None:
+    """A Piecewise of one variable is one edge; None where the table lacks a part of it."""
+    (symbol,) = node.free_symbols
+    try:
+        name = functions.compose(node, symbol)
+    except KanStudioError:
+        return None
+    return apply(name, Affine(1.0, Variable(columns[symbol.name]), 0.0))
 
 
 def _operands(node: sympy.Basic) -> Sequence[sympy.Basic]:

@@ -25,9 +25,9 @@ MAX_CORES = 150
 """Larger formulas are laid out as they are written."""
 
 
-def smallest(roots: Sequence[Affine], n_inputs: int, limit_s: float) -> Plan:
-    """The cheapest plan that is found for the interned expressions within the time."""
-    best = _Form(roots, n_inputs)
+def smallest(roots: Sequence[Affine], n_inputs: int, limit_s: float) -> tuple[Plan, Plan]:
+    """The plan of the interned expressions, and the cheapest found within the time."""
+    first = best = _Form(roots, n_inputs)
     end = time.monotonic() + limit_s
     trials = 0
     while trials < MAX_TRIALS and time.monotonic() < end:
@@ -45,7 +45,15 @@ def smallest(roots: Sequence[Affine], n_inputs: int, limit_s: float) -> Plan:
         if found is best:
             break
         best = found
-    return best.plan
+    return first.plan, best.plan
+
+
+def related(roots: Sequence[Affine]) -> list[Affine]:
+    """Interned expressions with v**2/c**2 written as (v/c)**2 wherever v/c is there."""
+    cores = list(postorder(roots))
+    products = [core for core in cores if isinstance(core, Product)]
+    found = {id(core): new for core in products for new in powered(core, products)}
+    return Interner().roots(roots, found)
 
 
 class _Form:

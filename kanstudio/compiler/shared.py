@@ -1,35 +1,73 @@
-"""The smallest layout that is found: everything once, carried only as far as needed."""
+"""The smallest layouts that are found: everything once, carried only as far as needed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from kanstudio.compiler.cost import Cost, cost_of_graph
-from kanstudio.compiler.dag import build
-from kanstudio.compiler.grouping import Plan, grouped
+from kanstudio.compiler.compact import compacted
+from kanstudio.compiler.cost import cost_of_graph
 from kanstudio.compiler.interned import Interner
 from kanstudio.compiler.levels import LevelGraph, beside
 from kanstudio.compiler.normal import Affine
+from kanstudio.compiler.order import untangled
 from kanstudio.compiler.placed import placed
+from kanstudio.compiler.search import related, smallest
 from kanstudio.compiler.tree import tree
 from kanstudio.errors import CompileError
 
-
-def plan_of(roots: Sequence[Affine], n_inputs: int) -> Plan:
-    """Vertices and levels of interned expressions."""
-    return grouped(build(roots, n_inputs))
+Check = Callable[[LevelGraph], bool]
 
 
-def shared(roots: Sequence[Affine], n_inputs: int) -> LevelGraph:
-    """All outputs in one graph, common subexpressions once; no larger than the trees."""
-    plan = plan_of(Interner().roots(roots), n_inputs)
-    graph = placed(plan.dag, plan.schedule)
-    try:
-        trees = beside([tree(root, n_inputs) for root in roots])
-    except CompileError:
-        return graph  # Trees of what is used several times may be too large.
-    return min(graph, trees, key=lambda found: _order(cost_of_graph(found)))
+def trees(roots: Sequence[Affine], n_inputs: int) -> LevelGraph:
+    """One tree per output, side by side."""
+    return beside([tree(root, n_inputs) for root in roots])
 
 
-def _order(cost: Cost) -> tuple[int, int, int]:
-    return cost.edges, cost.nodes, cost.depth
+def shared(roots: Sequence[Affine], n_inputs: int, check: Check, search_s: float) -> LevelGraph:
+    """All outputs in one graph, common subexpressions once; no larger than the trees.
+
+    check: a rewritten form that it refuses is not taken. search_s: seconds for rewriting.
+    """
+    return untangled(_best(_candidates(roots, n_inputs, check, search_s)))
+
+
+def compact(roots: Sequence[Affine], n_inputs: int, check: Check, search_s: float) -> LevelGraph:
+    """As `shared`, with functions of one value on one edge wherever that makes it smaller."""
+    graphs = _candidates(roots, n_inputs, check, search_s)
+    in_one = compacted(related(Interner().roots(roots)))
+    graphs += _searched(in_one, n_inputs, check, search_s)
+    return untangled(_best(graphs))
+
+
+def _candidates(
+    roots: Sequence[Affine], n_inputs: int, check: Check, search_s: float
+) -> list[LevelGraph]:
+    graphs = _searched(Interner().roots(roots), n_inputs, check, search_s)
+    # Trees of what is used several times may be too large: they are no candidates then.
+    with suppress(CompileError):
+        graphs.append(trees(roots, n_inputs))
+    return graphs
+
+
+def _searched(
+    roots: Sequence[Affine], n_inputs: int, check: Check, search_s: float
+) -> list[LevelGraph]:
+    """The layout of the expressions as they are, and a smaller one if one is found."""
+    as_written, found = smallest(roots, n_inputs, search_s)
+    graphs = [placed(as_written.dag, as_written.schedule)]
+    if found is not as_written:
+        rewritten = placed(found.dag, found.schedule)
+        if check(rewritten):
+            graphs.append(rewritten)
+    return graphs
+
+
+def _best(graphs: Sequence[LevelGraph]) -> LevelGraph:
+    """The one with the fewest edges, then nodes, then levels."""
+
+    def order(graph: LevelGraph) -> tuple[int, int, int]:
+        cost = cost_of_graph(graph)
+        return cost.edges, cost.nodes, cost.depth
+
+    return min(graphs, key=order)
