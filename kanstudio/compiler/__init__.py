@@ -1,16 +1,17 @@
 """From formulas to networks, exactly.
 
-sympy -> normal form (read.py, rewrites.py, normal.py) -> level graph (tree.py or shared.py)
--> Network (lower.py). evaluate.py and operations.py are the independent reference;
-public.py makes the torch module.
+sympy -> normal form (read.py, rewrites.py, normal.py) -> level graph -> Network (lower.py).
+evaluate.py and operations.py are the independent reference; public.py makes the torch
+module. A strategy says how the level graph is made:
 
-A strategy says how the level graph is laid out:
-
-- "shared", the default: common subexpressions once, over all outputs, and every value
-  carried only as far as it is needed.
+- "shared", the default: the smallest network that is found. Everything once (interned.py),
+  in the cheapest of many equal forms (search.py, with the rules of products.py and
+  fusions.py), as vertices (dag.py) that are joined early (grouping.py) and stand where few
+  values have to be carried (schedule.py, placed.py), in an order in which few edges cross
+  (order.py).
 - "compact": as shared, and what depends on one value alone is one edge, with a composed
-  function.
-- "tree": one tree per output, as pykan lays it out.
+  function (compact.py).
+- "tree": one tree per output, as pykan lays it out (tree.py).
 """
 
 from __future__ import annotations

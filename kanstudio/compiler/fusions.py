@@ -1,7 +1,8 @@
 """Rewriting functions of functions: equal forms with fewer functions.
 
 Each rule takes a core and yields forms that equal it wherever it has a real value
-(Abramowitz and Stegun 1964, chapters 4.3 to 4.6).
+(Abramowitz and Stegun 1964, chapters 4.3 to 4.6), in digits too: ``sin(u)**2`` as
+``(1 - cos(2u)) / 2`` would be one function, but nothing of it is left near u = 0.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 from collections.abc import Iterator
 
 from kanstudio import functions
-from kanstudio.compiler.monomial import Exponent, monomial, power_of
+from kanstudio.compiler.monomial import Base, Exponent, Monomial, monomial, power, power_of
 from kanstudio.compiler.normal import (
     Affine,
     Apply,
@@ -27,12 +28,10 @@ _RECIPROCALS = {
     "cosh": "sech", "sinh": "csch", "tanh": "coth", "cos": "sec", "sin": "csc", "tan": "cot",
 }  # fmt: skip
 _RATIOS = {("sin", "cos"): "tan", ("cos", "sin"): "cot", ("sinh", "cosh"): "tanh"}
-_FARTHEST = 1e3
-"""A square or an angle is completed if that moves the argument no farther: digits are lost."""
 
 
 def fused(core: Core) -> Iterator[Affine]:
-    """``1/cosh(u) -> sech(u)``, ``sin(u)**2 -> (1 - cos(2u)) / 2`` and their like."""
+    """``1/cosh(u) -> sech(u)``, ``1/(1 + e**u) -> sigmoid(-u)`` and their like."""
     if not isinstance(core, Apply):
         return
     inner = core.argument.core
@@ -48,16 +47,13 @@ def fused(core: Core) -> Iterator[Affine]:
 
 def _power_of_function(exponent: Exponent, argument: Affine, inner: Apply) -> Iterator[Affine]:
     scale, bias, u = argument.scale, argument.bias, inner.argument
-    if inner.function == "exp" and exponent == -1 and bias != 0:
-        yield from _logistic(scale, bias, u)
+    if inner.function == "exp" and exponent == -1 and scale * bias > 0:
+        shifted = add([(-1.0, u), (1.0, constant(math.log(bias / scale)))])
+        yield multiply([constant(1 / bias), apply("sigmoid", shifted)])
     if bias != 0:
         return
     if exponent == -1 and inner.function in _RECIPROCALS:
         yield multiply([constant(1 / scale), apply(_RECIPROCALS[inner.function], u)])
-    elif exponent == 2 and inner.function in {"sin", "cos"}:
-        sign = -1.0 if inner.function == "sin" else 1.0
-        twice = apply("cos", add([(2.0, u)]))
-        yield add([(scale**2 * sign / 2, twice), (scale**2 / 2, constant(1.0))])
     elif inner.function == "exp" and (isinstance(exponent, int) or scale > 0):
         power = float(exponent)
         yield multiply([constant(scale**power), apply("exp", add([(power, u)]))])
@@ -66,16 +62,6 @@ def _power_of_function(exponent: Exponent, argument: Affine, inner: Apply) -> It
     elif isinstance(exponent, int) and exponent % 2 == 0 and inner.function == "abs":
         name = functions.power_name(exponent)
         yield multiply([constant(scale**exponent), apply(name, u)])
-
-
-def _logistic(scale: float, bias: float, u: Affine) -> Iterator[Affine]:
-    """``1 / (scale * e**u + bias)`` as one sigmoid, or as one coth."""
-    shifted = add([(1.0, u), (1.0, constant(math.log(abs(scale / bias))))])
-    if scale * bias > 0:
-        yield multiply([constant(1 / bias), apply("sigmoid", add([(-1.0, shifted)]))])
-    else:
-        half = apply("coth", add([(0.5, shifted)]))
-        yield add([(-0.5 / bias, half), (0.5 / bias, constant(1.0))])
 
 
 def _exp_of_log(argument: Affine, inner: Apply) -> Affine:
@@ -87,6 +73,52 @@ def _exp_of_log(argument: Affine, inner: Apply) -> Affine:
 def _is_even_power(core: Apply) -> bool:
     exponent = functions.get(core.function).exponent
     return isinstance(exponent, int) and exponent % 2 == 0
+
+
+def unpacked(core: Core) -> Iterator[Affine]:
+    """``log(c*e**u*v) -> u + log(c*v)``, ``sqrt(c*x**2*v) -> abs(x)*sqrt(c*v)`` and back.
+
+    What comes out of a logarithm or a root is never negative, whatever the rest is.
+    """
+    if not isinstance(core, Apply) or core.argument.bias != 0:
+        return
+    inner, scale = core.argument.core, core.argument.scale
+    found = power_of(core)
+    if core.function == "log" and isinstance(inner, Product):
+        whole = monomial(inner.factors)
+        logs = {b: e for b, e in whole.powers.items() if _is_exp(b)}
+        if logs:
+            rest = multiply([constant(scale), whole.without(logs).affine])
+            parts = [
+                (float(e), b.core.argument) for b, e in logs.items() if isinstance(b.core, Apply)
+            ]
+            yield add([*parts, (1.0, apply("log", rest))])
+    elif found is not None and isinstance(inner, Product) and not isinstance(found[0], int):
+        yield from _out_of_root(found[0], scale, monomial(inner.factors))
+
+
+def _is_exp(base: Base) -> bool:
+    return base.shift == 0 and isinstance(base.core, Apply) and base.core.function == "exp"
+
+
+def _out_of_root(exponent: Exponent, scale: float, whole: Monomial) -> Iterator[Affine]:
+    taken: dict[Base, Exponent] = {}
+    out: list[Affine] = []
+    for base, inner in whole.powers.items():
+        product = inner * exponent
+        if isinstance(inner, int) and inner % 2 == 0 and product in (1, int(product)):
+            size = base.affine if product % 2 == 0 else apply("abs", base.affine)
+            out.append(size if product == 1 else apply(functions.power_name(product), size))
+        elif not isinstance(inner, int) or _is_exp(base):
+            out.append(power(base, product))
+        else:
+            continue
+        taken[base] = inner
+    if out:
+        rest = multiply([constant(scale), whole.without(taken).affine])
+        name = functions.power_name(exponent)
+        if rest.core is not None or rest.bias > 0:
+            yield multiply([*out, apply(name, rest)])
 
 
 def joined(core: Core) -> Iterator[Affine]:
@@ -123,7 +155,7 @@ def joined(core: Core) -> Iterator[Affine]:
 
 
 def collected(core: Core) -> Iterator[Affine]:
-    """``e**u + e**-u -> 2 cosh(u)``, ``a sin(u) + b cos(u)``, ``a u**2 + b u``: one function."""
+    """``e**u + e**-u -> 2 cosh(u)``, ``a sin(u) + b cos(u) -> hypot(a, b) sin(u + phase)``."""
     if not isinstance(core, Sum):
         return
     terms = core.terms
@@ -138,13 +170,9 @@ def collected(core: Core) -> Iterator[Affine]:
 
 
 def _collected(a: float, left: Core, b: float, right: Core) -> Affine | None:
-    if not isinstance(left, Apply):
+    if not (isinstance(left, Apply) and isinstance(right, Apply)):
         return None
     u = left.argument
-    if left.function == "x^2":
-        return _square(a, u, b, right)
-    if not isinstance(right, Apply):
-        return None
     names = (left.function, right.function)
     if names == ("exp", "exp") and _opposite(u, right.argument) and abs(a) == abs(b) and a > 0:
         return multiply([constant(2 * a), apply("cosh" if b > 0 else "sinh", u)])
@@ -152,17 +180,6 @@ def _collected(a: float, left: Core, b: float, right: Core) -> Affine | None:
         shifted = add([(1.0, u), (1.0, constant(math.atan2(b, a)))])
         return multiply([constant(math.hypot(a, b)), apply("sin", shifted)])
     return None
-
-
-def _square(a: float, u: Affine, b: float, right: Core) -> Affine | None:
-    """``a*u**2 + b*v`` where v is what u is an affine map of."""
-    if right is not u.core:
-        return None
-    shift = b / (2 * a * u.scale)  # a*u**2 + (b/s)*(u - t), for u = s*v + t
-    if abs(shift) > _FARTHEST or abs(u.bias) > _FARTHEST:
-        return None
-    square = apply("x^2", add([(1.0, u), (1.0, constant(shift))]))
-    return add([(a, square), (-a * shift * (shift + 2 * u.bias), constant(1.0))])
 
 
 def _same(u: Affine, v: Affine) -> bool:

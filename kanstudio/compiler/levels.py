@@ -13,7 +13,7 @@ from itertools import accumulate
 from kanstudio.compiler.normal import IDENTITY
 from kanstudio.errors import CompileError
 
-MAX_NODES = 5_000
+MAX_NODES = 20_000
 MAX_EDGE_SLOTS = 250_000
 
 

@@ -35,6 +35,7 @@ _LONGEST = 6
 """Terms that a distributed product may have."""
 _FARTHEST = 1e6
 """Shifts up to here may be taken out of a quotient: beyond, too many digits are lost."""
+_NEAREST = 0.01
 
 
 def factored(core: Core) -> Iterator[Affine]:
@@ -151,8 +152,12 @@ def absorbed(core: Core) -> Iterator[Affine]:
             yield multiply([left, apply(name, expanded)])
 
 
-def divided(core: Core) -> Iterator[Affine]:
-    """``(x + p) / (x + q) -> 1 + (p - q) / (x + q)``; x may be a product."""
+def divided(core: Core, lifted: bool) -> Iterator[Affine]:
+    """``(x + p) / (x + q) -> 1 + (p - q) / (x + q)``; x may be a product.
+
+    lifted: a constant is added to the core wherever it is used. Without, p = 0 is left
+    alone: near x = 0 the difference would have no digits.
+    """
     if not isinstance(core, Product):
         return
     whole = monomial(core.factors)
@@ -161,10 +166,11 @@ def divided(core: Core) -> Iterator[Affine]:
             continue
         fraction = apply("1/x", bottom.affine)
         for top, up in whole.powers.items():
-            if top.core is bottom.core and up == 1:
+            near = lifted or abs(top.shift) > _NEAREST * abs(bottom.shift)
+            if top.core is bottom.core and up == 1 and near:
                 quotient = add([(top.shift - bottom.shift, fraction), (1.0, constant(1.0))])
                 yield multiply([whole.without({top: 1, bottom: -1}).affine, quotient])
-        if isinstance(bottom.core, Product):
+        if lifted and isinstance(bottom.core, Product):
             below = monomial(bottom.core.factors)
             if _contains(whole.powers, below.powers):
                 # The product itself is core / coefficient of what the factors give.

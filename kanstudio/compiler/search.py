@@ -11,14 +11,14 @@ import time
 from collections.abc import Iterator, Sequence
 
 from kanstudio.compiler.dag import build
-from kanstudio.compiler.fusions import collected, fused, joined
+from kanstudio.compiler.fusions import collected, fused, joined, unpacked
 from kanstudio.compiler.grouping import Plan, grouped
 from kanstudio.compiler.interned import Interner, postorder
-from kanstudio.compiler.normal import Affine, Core, Product, Variable
+from kanstudio.compiler.normal import Affine, Apply, Core, Product, Sum, Variable
 from kanstudio.compiler.products import absorbed, distributed, divided, factored, powered
 from kanstudio.errors import CompileError
 
-RULES = (fused, joined, collected, factored, divided, absorbed, distributed)
+RULES = (fused, unpacked, joined, collected, factored, absorbed, distributed)
 MAX_TRIALS = 400
 """Forms that are laid out at most: the same form is found on every machine."""
 MAX_CORES = 150
@@ -35,7 +35,7 @@ def smallest(roots: Sequence[Affine], n_inputs: int, limit_s: float) -> tuple[Pl
         if len(cores) > MAX_CORES or best.plan.cost[0] <= _fewest(cores, best.roots):
             break
         found = best
-        for core, new in _candidates(cores):
+        for core, new in _candidates(cores, best.roots):
             trials += 1
             form = _tried(best, core, new)
             if form is not None and form.plan.cost < found.plan.cost:
@@ -73,14 +73,31 @@ def _tried(form: _Form, core: Core, new: Affine) -> _Form | None:
         return None
 
 
-def _candidates(cores: Sequence[Core]) -> Iterator[tuple[Core, Affine]]:
+def _candidates(cores: Sequence[Core], roots: Sequence[Affine]) -> Iterator[tuple[Core, Affine]]:
     products = [core for core in cores if isinstance(core, Product)]
+    lifted = _lifted(cores, roots)
     for core in cores:
         for rule in RULES:
             for new in rule(core):
                 yield core, new
-        for new in powered(core, products):
+        for new in (*powered(core, products), *divided(core, id(core) in lifted)):
             yield core, new
+
+
+def _lifted(cores: Sequence[Core], roots: Sequence[Affine]) -> set[int]:
+    """Ids of the cores to which a constant of some size is added wherever they are used."""
+    flat: set[int] = set()
+    used = list(roots)
+    for core in cores:
+        match core:
+            case Sum():
+                flat.update(id(term) for _, term in core.terms)
+            case Product():
+                used += core.factors
+            case Apply():
+                used.append(core.argument)
+    flat.update(id(value.core) for value in used if abs(value.bias) < 0.01 * abs(value.scale))
+    return {id(core) for core in cores} - flat
 
 
 def _fewest(cores: Sequence[Core], roots: Sequence[Affine]) -> int:
