@@ -63,6 +63,15 @@ def test_a_huge_value_takes_no_digits_from_the_one_that_is_chosen(expression, re
         assert error_at(network, expected, samples) < 1e-12
 
 
+@pytest.mark.parametrize("n", [2, 3, 4, 8, 16])
+def test_the_maximum_of_many_is_flat(n):
+    symbols = sympy.symbols(f"x:{n}")
+    for extreme in (sympy.Max, sympy.Min):
+        network = compile_network([extreme(*symbols)], [symbol.name for symbol in symbols])
+        assert network.depth <= 1 + np.ceil(np.log2(n))
+        assert network.n_edge <= 5 * n
+
+
 def test_equal_values_are_the_largest():
     huge = sympy.Max(sympy.exp(9 * x), sympy.exp(9 * y), evaluate=False)
     network = compile_network([huge], ["x", "y"])

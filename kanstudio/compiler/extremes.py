@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
+
 from kanstudio import functions
 from kanstudio.compiler.normal import (
     Affine,
@@ -16,11 +18,11 @@ from kanstudio.compiler.normal import (
 )
 
 _LARGEST = 1e4
-_HUGE = 2
 _MAX_VISITED = 300
 _SMALL = frozenset({
     "sin", "cos", "tanh", "arctan", "arcsin", "arccos", "arcsinh", "arccosh", "sigmoid", "erf",
     "erfc", "erfinv", "gaussian", "sgn", "heaviside", "frac", "sinc", "j0", "j1", "y0", "log",
+    "sech", "arccot", "arcsec", "arccsc", "arcsech", "Si",
 })  # fmt: skip
 _LIKE_THEIR_ARGUMENT = frozenset(
     {"abs", "relu", "silu", "softplus", "floor", "ceil", "cbrt", "tan", "cot", "sec", "csc"}
@@ -29,12 +31,24 @@ _POWERS = (-2, 3)
 
 
 def maximum(*arguments: Affine) -> Affine:
-    """The largest of all; each argument twice at most, whatever their number."""
-    result, *others = sorted(arguments, key=_rank)
-    exact = _rank(result) < _HUGE
-    for argument in others:
-        result = _relu_form(result, argument) if exact else _selected(result, argument)
-    return result
+    """The largest of all; the two that are ready first are joined first."""
+    queue = [
+        (_height(value), at, value, not _may_be_huge(value)) for at, value in enumerate(arguments)
+    ]
+    heapify(queue)
+    while len(queue) > 1:
+        _, at, left, tame = heappop(queue)
+        _, _, right, other_tame = heappop(queue)
+        if other_tame and not tame:
+            left, right = right, left
+        tame = tame or other_tame  # never a huge negative number, which left must not be
+        joined = _relu_form(left, right) if tame else _selected(left, right)
+        heappush(queue, (_height(joined), at, joined, tame))
+    return queue[0][2]
+
+
+def _height(value: Affine) -> int:
+    return value.core.height if value.core is not None else -1
 
 
 def minimum(*arguments: Affine) -> Affine:
@@ -64,12 +78,12 @@ def where_holds(condition: Affine, value: Affine) -> Affine:
     return multiply([condition, value])
 
 
-def _rank(value: Affine) -> int:
-    """0 for a constant, 1 for what stays within some digits, _HUGE for what may be huge."""
+def _may_be_huge(value: Affine) -> bool:
+    """Can the value take digits from others beside it? Products of a few inputs cannot."""
     if abs(value.scale) > _LARGEST or abs(value.bias) > _LARGEST:
-        return _HUGE
+        return True
     if value.core is None:
-        return 0
+        return False
     seen: set[int] = set()
     stack: list[Core] = [value.core]
     while stack:
@@ -79,13 +93,13 @@ def _rank(value: Affine) -> int:
         seen.add(id(core))
         parts = _parts(core)
         if parts is None or len(seen) > _MAX_VISITED:
-            return _HUGE
+            return True
         for part in parts:
             if abs(part.scale) > _LARGEST or abs(part.bias) > _LARGEST:
-                return _HUGE
+                return True
             if part.core is not None:
                 stack.append(part.core)
-    return 1
+    return False
 
 
 def _parts(core: Core) -> list[Affine] | None:
