@@ -27,6 +27,7 @@ EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 PICTURES = (".svg", ".png")
+FORMATS = ("picture", "python", "torch", "c", "latex", "text")
 PROGRESS_LINES = 20
 PORT = 5006
 MAX_PORT = 65_535
@@ -54,11 +55,8 @@ def complaint(error: KanStudioError) -> str:
     """What went wrong; for a formula also the line of the text, marked under the span."""
     if not isinstance(error, FormulaError) or not error.text:
         return f"kanstudio: {error}"
-    line = error.text.split("\n")[error.line - 1]
-    column = error.column - 1
-    marks = max(1, min(error.end - error.start, len(line) - column))
-    # A tab would move the marks away from what they mark.
-    return f"kanstudio: {error}\n  {line.expandtabs(1)}\n  {' ' * column}{'^' * marks}"
+    line, marks = error.pointed().split("\n")
+    return f"kanstudio: {error}\n  {line}\n  {marks}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -132,9 +130,12 @@ def _add_train(commands: Any) -> None:
 
 
 def _add_export(commands: Any) -> None:
-    command = commands.add_parser("export", help="draw a formula's network")
+    command = commands.add_parser("export", help="draw a formula's network, or write it as code")
     _add_formula(command)
-    command.add_argument("--out", required=True, metavar="PICTURE", help=".svg or .png")
+    command.add_argument("--out", metavar="FILE", help="a picture: .svg or .png; code: any name")
+    command.add_argument(
+        "--format", choices=FORMATS, default="picture", help="code is printed without --out"
+    )
     command.add_argument(
         "--metric", choices=("forward_n", "forward_u", "backward"), default="forward_n"
     )
@@ -363,6 +364,10 @@ def expansion(text: str) -> Any:
 def run_export(arguments: argparse.Namespace) -> int:
     from kanstudio.editor.document import new_document
 
+    if arguments.format != "picture":
+        return _write_code(arguments)
+    if arguments.out is None:
+        raise FileError("a picture needs a file: --out network.svg or --out network.png")
     _check_picture(arguments.out)
     document = new_document(arguments.formula, inputs=arguments.inputs)
     _draw(
@@ -372,6 +377,21 @@ def run_export(arguments: argparse.Namespace) -> int:
         beta=arguments.beta,
         theme=arguments.theme,
     )
+    return 0
+
+
+def _write_code(arguments: argparse.Namespace) -> int:
+    from kanstudio import formula
+
+    text = formula.write(formula.parse(arguments.formula, arguments.inputs), arguments.format)
+    if arguments.out is None:
+        print(text, end="")
+        return 0
+    try:
+        Path(arguments.out).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"cannot write {arguments.out}: {error.strerror}") from error
+    print(f"wrote {arguments.out}")
     return 0
 
 

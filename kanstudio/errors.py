@@ -6,6 +6,9 @@ what is true, and what to do.
 
 from __future__ import annotations
 
+# How much of a long line is shown around the place of an error.
+_BEFORE, _BEHIND = 40, 60
+
 
 class KanStudioError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -33,6 +36,18 @@ class FormulaError(KanStudioError):
         self.hint = hint
         where = f"line {self.line}, column {self.column}: " if text else ""
         super().__init__(f"{where}{message}" + (f" ({hint})" if hint else ""))
+
+    def pointed(self) -> str:
+        """Two lines: the line of the text that the span starts in, and marks below the span."""
+        line = (self.text.split("\n") or [""])[self.line - 1]
+        column = self.column - 1
+        first = max(0, column - _BEFORE)
+        last = column + _BEHIND
+        marks = max(1, min(self.end - self.start, len(line) - column, _BEHIND))
+        before, behind = ("..." if first else ""), ("..." if len(line) > last else "")
+        # A tab, or what does not print, would move the marks away from what they mark.
+        shown = "".join(char if char.isprintable() else " " for char in line[first:last])
+        return f"{before}{shown}{behind}\n{' ' * (len(before) + column - first)}{'^' * marks}"
 
 
 class CompileError(KanStudioError):

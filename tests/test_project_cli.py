@@ -67,6 +67,8 @@ def test_no_text_ends_in_a_traceback(text: str, capsys: pytest.CaptureFixture[st
 
 def test_other_errors_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     for argv in (
+        ("export", "x^2"),
+        ("export", "Si(x)", "--format", "c"),
         ("export", "x^2", "--out", "net.pdf"),
         ("export", "x^2", "--out", "no/such/folder/net.svg"),
         ("train", "x^2", "--data", "no such file.csv"),
@@ -146,6 +148,27 @@ def test_export_draws(ending: str, tmp_path: Path, capsys: pytest.CaptureFixture
     start = {"svg": b"<svg", "png": b"\x89PNG"}[ending]
     assert out.read_bytes().startswith(start)
     assert capsys.readouterr().out == f"wrote {out}\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [
+        ("python", "import numpy as np\n"),
+        ("torch", "import torch\n"),
+        ("c", "#define _XOPEN_SOURCE 600\n#include <math.h>\n"),
+        ("latex", "y = \\sin\\left(x\\right)\n"),
+        ("text", "y = sin(x)\n"),
+    ],
+)
+def test_export_writes_code(
+    kind: str, start: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("export", "y = sin(x)", "--format", kind) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(start)
+    out = tmp_path / "formula.txt"
+    assert run("export", "y = sin(x)", "--format", kind, "--out", str(out)) == 0
+    assert out.read_text(encoding="utf-8") == text
 
 
 def test_serve_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import keyword
-import re
-from collections.abc import Sequence
-
-import sympy
-from sympy.printing.numpy import NumPyPrinter
 
 from kanstudio.app.formula_now import latex_text
 from kanstudio.app.session import Session
 from kanstudio.editor.model_file import model_bytes
 from kanstudio.errors import FileError
+from kanstudio.formula import write
 from kanstudio.scene.plot import Plot, plot_network
 
 KINDS = ("svg", "png", "model", "latex", "python", "json")
@@ -52,43 +47,11 @@ def _picture(session: Session) -> Plot:
 
 
 def python_text(session: Session) -> str:
-    """The typed formula as a Python function of NumPy arrays, under names that are safe."""
+    """The typed formula as a Python function of NumPy arrays."""
     parsed = session.document.formula
     if parsed is None:
         raise FileError("this network came without a formula")
-    names = safe_names(parsed.variables)
-    # Sympy prints a symbol's name as it is: only names from the gate reach the printer.
-    safe = {
-        symbol: sympy.Symbol(names[symbol.name])
-        for output in parsed.outputs
-        for symbol in output.expr.free_symbols
-    }
-    printer = NumPyPrinter({"fully_qualified_modules": True})
-    values = [printer.doprint(output.expr.xreplace(safe)) for output in parsed.outputs]
-    arguments = ", ".join(names[name] for name in parsed.variables)
-    result = ", ".join(values)
-    lines = [
-        "import numpy",
-        "",
-        "",
-        f"def formula({arguments}):",
-        f"    return {result}",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def safe_names(names: Sequence[str]) -> dict[str, str]:
-    """A Python identifier for every name: itself where it is one and means nothing else."""
-    taken = {"numpy", "formula"}
-    result = {}
-    for index, name in enumerate(names):
-        plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)
-        good = plain and not keyword.iskeyword(name) and name not in taken
-        chosen = name if good else f"input_{index}"
-        taken.add(chosen)
-        result[name] = chosen
-    return result
+    return write(parsed, "python")
 
 
 def structure_text(session: Session) -> str:

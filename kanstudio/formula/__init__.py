@@ -11,7 +11,7 @@ x**(5/2) + 2*sin(x)
 from __future__ import annotations
 
 from kanstudio.errors import FormulaError
-from kanstudio.formula.code import to_c, to_python
+from kanstudio.formula.code import to_c, to_python, write
 from kanstudio.formula.latex import latex, latex_of_name
 from kanstudio.formula.printing import format_text
 from kanstudio.formula.reading import Formula, Output, parse
@@ -28,4 +28,5 @@ __all__ = [
     "parse",
     "to_c",
     "to_python",
+    "write",
 ]

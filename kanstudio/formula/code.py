@@ -9,10 +9,14 @@ import sympy as sp
 from kanstudio.errors import FormulaError
 from kanstudio.formula.code_c import CWriter, c_function
 from kanstudio.formula.code_python import NumpyWriter, TorchWriter, python_function
+from kanstudio.formula.latex import latex_of_name
+from kanstudio.formula.limits import show
 from kanstudio.formula.printing import format_text
+from kanstudio.formula.reading import Formula
 
 _WRITERS = {"numpy": NumpyWriter, "torch": TorchWriter}
 _LONGEST_LINE = 2000
+KINDS = ("text", "latex", "python", "torch", "c")
 
 
 def to_python(
@@ -26,7 +30,8 @@ def to_python(
     The function takes arrays (tensors for library "torch") of shapes that broadcast, and
     returns one of the broadcast shape, or a tuple of them for several expressions. Its
     values are those of the expressions wherever these are real; elsewhere NaN or an
-    infinity. torch's own Bessel functions have 8 digits. A variable whose name Python keeps for itself gets an underscore.
+    infinity. torch's own Bessel functions have 8 digits. A variable whose name Python
+    keeps for itself gets an underscore.
 
     Raises FormulaError for a function that the library lacks, for a symbol that is no
     variable, and for names that formulas do not have.
@@ -36,6 +41,27 @@ def to_python(
     writer = _WRITERS[library](variables, name)
     listed = _listed(expressions)
     return python_function(writer, listed, _doc(listed, writer.names))
+
+
+def write(parsed: Formula, kind: str, name: str = "formula") -> str:
+    """A formula as "text", "latex", "python", "torch" or "c", with a newline at the end.
+
+    name: of the function. Raises FormulaError as `to_python` and `to_c` do.
+    """
+    expressions = [output.expr for output in parsed.outputs]
+    if kind in {"python", "torch"}:
+        library = "numpy" if kind == "python" else kind
+        return to_python(expressions, parsed.variables, name, library)
+    if kind == "c":
+        return to_c(expressions, parsed.variables, name)
+    if kind not in {"text", "latex"}:
+        raise FormulaError(f"formulas are written as {', '.join(KINDS)}, not as {show(kind)}")
+    lines = []
+    for output in parsed.outputs:
+        shown = format_text(output.expr) if kind == "text" else output.latex
+        label = latex_of_name(output.name or "") if kind == "latex" else output.name
+        lines.append(f"{label} = {shown}\n" if output.name else f"{shown}\n")
+    return "".join(lines)
 
 
 def to_c(
