@@ -204,7 +204,7 @@ class TestDesk:
         room.ticks(2)
         assert room.session.network is not room.session.document.network
         assert room.desk.max_error is not None
-        assert room.session.formula is not None and room.session.formula.lines
+        assert (now := room.session.insight.formula) is not None and now.lines
         assert "network" in room.told
 
     def test_pause_step_and_go_on(self, room: Room) -> None:

@@ -145,9 +145,31 @@ def test_names_of_models_never_reach_the_typesetter() -> None:
 
 def test_the_session_follows_the_network() -> None:
     session = Session(new_document("x + y"))
-    wait_for(session.tick, lambda: session.formula)
-    before = session.formula
+    insight = session.insight
+    wait_for(insight.tick, lambda: insight.formula)
+    before = insight.formula
     session.do(Perturb("all", 0.1))
-    assert session.formula is before
-    wait_for(session.tick, lambda: session.formula is not before)
+    assert insight.formula is before
+    wait_for(insight.tick, lambda: insight.formula is not before)
     session.close()
+
+
+def test_costs_of_the_typed_text_come_without_waiting() -> None:
+    session = Session(new_document("x*y"))
+    insight = session.insight
+    wait_for(insight.tick, lambda: insight.compiled and insight.typed)
+    session.type("+".join(f"sin(x{i})" for i in range(60)))
+    assert insight.typed is None
+    wait_for(insight.tick, lambda: insight.typed)
+    assert insight.typed is not None and len(insight.typed.rows) == 3
+    session.type("sin(")
+    assert insight.typed is None
+    session.close()
+
+
+def test_the_compiled_text_is_read_with_its_inputs() -> None:
+    session = Session(new_document("ax", inputs=("a", "x")))
+    assert session.check.variables == ("a", "x")
+    session.type("ax + 1")
+    session.type("ax")
+    assert session.check.variables == ("a", "x")

@@ -126,7 +126,7 @@ class Studio:
     def tick(self) -> None:
         """Follow the run; called every TICK_MS milliseconds."""
         self.desk.tick()
-        self.session.tick()
+        self.session.insight.tick()
         self._network.flush()
 
     def close(self) -> None:

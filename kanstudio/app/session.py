@@ -12,11 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from kanstudio.app.aside import Aside
-from kanstudio.app.costs import REST_S, prospect
-from kanstudio.app.formula_now import FormulaNow, formula_now, same_network
+from kanstudio.app.effect import effect
+from kanstudio.app.formula_now import FormulaNow
 from kanstudio.app.gallery import Example, first_document
-from kanstudio.app.present import left_out
+from kanstudio.app.insight import Insight
 from kanstudio.app.reading import Check, read
 from kanstudio.compiler import Strategy
 from kanstudio.editor.commands import (
@@ -25,11 +24,6 @@ from kanstudio.editor.commands import (
     Compile,
     ExpandDepth,
     ExpandWidth,
-    OpenModel,
-    Perturb,
-    SetData,
-    UseTable,
-    output_change,
 )
 from kanstudio.editor.document import Document
 from kanstudio.editor.history import History
@@ -117,18 +111,16 @@ class Session:
         self.notice = Notice()
         self.level_card = LevelCard()
         self.text_count = 1
-        self.check: Check = read(start.text)
+        self.check: Check = read(start.text, start.network.input_names)
         self.strategy: Strategy = start.strategy
         self.live: Network | None = None
         self.running = False
         self.before_edit: Callable[[], str] = str
         self._listeners: list[Listener] = []
         self._view: tuple[Network, View] | None = None
-        self.prospect = Aside(prospect, self._tell_aside)
-        self.typed = Aside(prospect, self._tell_aside, rest_s=REST_S)
-        self.formula: FormulaNow | None = None
-        self._now = Aside(formula_now, self._take_formula, same=same_network)
-        self._watch()
+        self.insight = Insight(lambda: self.tell("aside"))
+        self.insight.watch(start)
+        self.insight.type(self.check)
 
     # Listening.
 
@@ -146,32 +138,7 @@ class Session:
 
     def close(self) -> None:
         self._listeners.clear()
-        for aside in (self.prospect, self.typed, self._now):
-            aside.close()
-
-    def tick(self) -> None:
-        """Take up what was worked out aside; called many times a second."""
-        for aside in (self.prospect, self.typed, self._now):
-            aside.tick()
-
-    def _take_formula(self) -> None:
-        if self.live is None:
-            self.formula = self._now.latest
-            self._tell_aside()
-
-    def _tell_aside(self) -> None:
-        self.tell("aside")
-
-    def _watch(self) -> None:
-        """Say what is to be worked out aside."""
-        document, check = self.document, self.check
-        known = (document.text, document.network.input_names) if document.text else None
-        self.prospect.want(known)
-        if check.text == document.text:
-            self.typed.want(known)
-        else:
-            self.typed.want((check.text, check.variables) if check.lines else None)
-        self._now.want((document.network, document.dataset.train_x[:LIVE_SAMPLES]))
+        self.insight.close()
 
     # Reading.
 
@@ -238,36 +205,17 @@ class Session:
             self.say("That did not work, and nothing was changed: see the server's log.", "error")
             return KanStudioError("internal error")
         self._moved(before)
-        self.say(f"{stopped}{self._effect(before, command)}")
+        self.say(f"{stopped}{effect(command, before, self.document)}")
         return None
-
-    def _effect(self, before: Document, command: Command) -> str:
-        text = f"{command.label[:1].upper()}{command.label[1:]}"
-        if isinstance(command, Compile):
-            how = "" if command.strategy == "shared" else f" ({command.strategy})"
-            text = f"Compiled{how} {command.title}".strip()
-            text += f" · max error {self.document.max_error or 0:.1e}"
-        if isinstance(command, Compile | SetData):
-            outside = left_out(self.document)
-            return f"{text} · {outside}" if outside else text
-        if isinstance(command, OpenModel):
-            return text
-        change = output_change(before, self.document)
-        if isinstance(command, Perturb) and command.mode == "off" and before.trained:
-            text += " · its training is set aside, Undo brings it back"
-        if change is None or isinstance(command, UseTable):
-            return text
-        if change == 0:
-            return f"{text} · output unchanged, max difference 0"
-        return f"{text} · output changed by up to {change:.2e}"
 
     def _moved(self, before: Document) -> None:
         self.version += 1
         self.strategy = self.document.strategy
         if self.check.text != self.document.text or before.text != self.document.text:
             self.text_count += 1
-            self.check = read(self.document.text)
-        self._watch()
+            self.check = self._read(self.document.text)
+        self.insight.watch(self.document)
+        self.insight.type(self.check)
         gone = (self.selection.kind == "edge" and self.selected_edge() is None) or (
             self.selection.kind == "node" and self.selected_node() is None
         )
@@ -275,8 +223,13 @@ class Session:
             self.selection = Selection()
         self.tell("document", "network", "selection", "check", "settings", "run")
 
+    def _read(self, text: str) -> Check:
+        """Read a text; the document's own with its inputs, which it may need to be read."""
+        document = self.document
+        return read(text, document.network.input_names if text == document.text else None)
+
     def compile(self, text: str) -> None:
-        self.check = read(text)
+        self.check = self._read(text)
         if self.check.error is not None:
             self.tell("check")
             return
@@ -285,7 +238,7 @@ class Session:
         inputs = names if set(self.check.variables) == set(names) else None
         error = self.do(Compile(text, inputs, strategy=self.strategy))
         if error is not None:
-            self.check = read(text).failed(error, text)
+            self.check = self._read(text).failed(error, text)
             self.tell("check")
 
     def open_example(self, example: Example) -> None:
@@ -311,8 +264,8 @@ class Session:
 
     def type(self, text: str) -> None:
         """The text as it stands while a person types it; changes nothing but its reading."""
-        self.check = read(text)
-        self._watch()
+        self.check = self._read(text)
+        self.insight.type(self.check)
         self.tell("check")
 
     def restore(self, history: History) -> None:
@@ -338,7 +291,7 @@ class Session:
         self, network: Network, view: View | None = None, formula: FormulaNow | None = None
     ) -> None:
         """Show where a run has got to."""
-        self.formula = formula or self.formula
+        self.insight.follow(formula)
         self.live = network
         self._view = None if view is None else (network, view)
         self.tell("network")

@@ -220,13 +220,13 @@ class Inspector(Part):
 
     def _show_model(self) -> None:
         session, network = self._session, self._session.network
-        parsed, known = session.document.formula, session.prospect.value
+        parsed, known = session.document.formula, session.insight.compiled
         sections: list[dict[str, Any]] = []
         if parsed is not None:
             notes = [*parsed.notes[:MAX_LINES], *(known.conditions if known else ())]
             lines = latex_lines(parsed)[:MAX_LINES]
             sections.append({"title": "Typed formula", "latex": list(lines), "notes": notes})
-        now = session.formula
+        now = session.insight.formula
         sections.append(
             {
                 "title": "Formula now",

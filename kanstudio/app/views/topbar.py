@@ -45,7 +45,7 @@ class TopBar(Part):
         if not topics & {"document", "check", "settings", "aside"}:
             return
         session = self._session
-        check, typed = session.check, session.typed.value
+        check, typed = session.check, session.insight.typed
         self.put(
             text=session.document.text,
             textCount=session.text_count,
