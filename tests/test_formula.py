@@ -268,3 +268,16 @@ def test_text_of_expressions_for_people() -> None:
 )
 def test_declared_names_may_be_typed_like_formulas(typed: str, spelled: str) -> None:
     assert formula.parse(f"{typed} + 1", [typed]).variables == (spelled,)
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("9.81*x", "9.81*x"), ("0.3*x", "0.3*x"), ("6.6743e-11*x", "6.6743e-11*x"),
+        ("x/10", "x/10"), ("3*x/20", "3*x/20"), ("x/3", "x/3"), ("2.5*x", "5*x/2"),
+        ("x^1.3", "x^1.3"), ("0.07 + x", "0.07 + x"), ("-0.37*x", "-0.37*x"),
+    ],
+)  # fmt: skip
+def test_decimals_are_printed_as_decimals(text, printed):
+    assert formula.format_text(expr(text)) == printed
+    assert expr(printed) == expr(text)

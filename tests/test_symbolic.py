@@ -15,7 +15,7 @@ from strategies import networks, samples
 
 import kanstudio
 from kanstudio import formula
-from kanstudio.compiler import compile_network, sympy_function
+from kanstudio.compiler import STRATEGIES, compile_network, sympy_function
 from kanstudio.datasets import feynman_problems
 from kanstudio.errors import CompileError, DataError, FormulaError, KanStudioError
 from kanstudio.network import edits
@@ -100,10 +100,10 @@ def test_formula_comes_back_in_another_spelling(text, same):
 
 
 @settings(max_examples=50)
-@given(expressions())
-def test_formula_of_a_compiled_network_equals_the_expression(expression):
+@given(expressions(), st.sampled_from(STRATEGIES))
+def test_formula_of_a_compiled_network_equals_the_expression(expression, strategy):
     try:
-        network = compile_network([expression], VARIABLES)
+        network = compile_network([expression], VARIABLES, strategy=strategy)
     except CompileError:
         assume(False)
     found = symbolic_formula(network)

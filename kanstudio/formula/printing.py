@@ -52,6 +52,20 @@ def format_text(
     return _Printer(expr, digits, names or {}).text(expr, _SUM)
 
 
+_LONGEST_RECIPROCAL = 1000
+
+
+def decimal_fraction(number: sp.Expr) -> str:
+    """9.81 for 981/100 and 0.3 for 3/10; "" for what reads better as a fraction, or is none."""
+    if not number.is_Rational or number.q % 5 or number.q in {5, 20, 40}:
+        return ""
+    if abs(number.p) == 1 and number.q <= _LONGEST_RECIPROCAL:
+        return ""
+    shown = repr(int(number.p) / int(number.q))
+    same = exact(Fraction(shown)) == number
+    return shown if same else ""
+
+
 class _Printer:
     def __init__(self, expr: sp.Expr, digits: int | None, names: Mapping[sp.Symbol, str]) -> None:
         self.digits = digits
@@ -93,7 +107,7 @@ class _Printer:
         if not expr.is_finite or expr is sp.I:
             raise FormulaError(f"formulas have no number {expr}")
         if expr.is_Rational and exact(Fraction(int(expr.p), int(expr.q))).is_Rational:
-            shown = str(expr)
+            shown = decimal_fraction(expr) or str(expr)
             return shown, _SUM if expr < 0 else _PRODUCT if "/" in shown else _ATOM
         shown = self.decimal(float(expr))
         return shown, _SUM if shown.startswith("-") else _ATOM
@@ -138,7 +152,9 @@ class _Printer:
         minus = ""
         if number.is_negative:
             minus, number = "-", -number
-        if number.is_Rational and exact(Fraction(int(number.p), int(number.q))).is_Rational:
+        if decimal_fraction(number):
+            top = [decimal_fraction(number), *top]
+        elif number.is_Rational and exact(Fraction(int(number.p), int(number.q))).is_Rational:
             top = [str(number.p), *top] if number.p != 1 or not top else top
             bottom = [str(number.q), *bottom] if number.q != 1 else bottom
         elif number != 1:

@@ -19,7 +19,7 @@ from kanstudio.formula.numbers import exact, tidy
 EXACT = 4 * float(np.finfo(np.float64).eps)
 """Relative distance to which a product of a few doubles is exact."""
 
-_CHANCE = 0.02
+_CHANCE = 0.01
 _LARGEST_COST = 1e9
 _LARGEST_ROOTED = 10**6
 _LONGEST_DECIMAL = 12
@@ -56,7 +56,7 @@ def _valued(forms: tuple[tuple[sp.Expr, float], ...]) -> tuple[tuple[sp.Expr, fl
 
 _VALUED = _valued(_FACTORS), _valued(_ROOTS)
 # Numbers of few digits look like something rare now and then.
-_ROUGH = 1e-9
+_ROUGH = 1e-5
 _LARGEST_ROUGH_WEIGHT = 10
 _COMMON = tuple(
     tuple(form for form in forms if form[1] <= _LARGEST_ROUGH_WEIGHT) for forms in _VALUED
@@ -80,8 +80,7 @@ def recognise(value: float, spread: float = EXACT) -> sp.Expr:
     """The simplest number within the relative distance ``spread`` of value.
 
     A Float where no number is simple enough to be meant: the wider the spread, the simpler
-    it has to be. Such a Float is rounded, unless the spread is EXACT. Not for 0: what may
-    count as 0 is for the caller to say.
+    it has to be. Not for 0: what may count as 0 is for the caller to say.
     """
     if value == 0 or not math.isfinite(value):
         return tidy(value)
@@ -91,7 +90,15 @@ def recognise(value: float, spread: float = EXACT) -> sp.Expr:
         return found[1] if value > 0 else -found[1]
     if spread <= EXACT:
         return _sum_of_two(value, spread) or _decimal(value)
-    return tidy(float(f"{value:.{math.ceil(-math.log10(spread))}g}"))
+    return sp.Float(value)
+
+
+def shortened(value: float, spread: float) -> sp.Expr:
+    """As ``recognise``, or a decimal within the spread with no more digits than that takes."""
+    found = recognise(value, spread)
+    if not found.is_Float or spread <= EXACT:
+        return found
+    return exact(Fraction(f"{value:.{math.ceil(-math.log10(spread))}e}"))
 
 
 def _candidates(size: float, spread: float) -> list[tuple[float, sp.Expr]]:

@@ -17,7 +17,7 @@ from kanstudio.network.network import EdgeRef, FloatArray, Network
 from kanstudio.symbolic.arithmetic import Number, with_numbers
 from kanstudio.symbolic.build import Spelling, check_size, expressions
 from kanstudio.symbolic.clean import cleaned, within
-from kanstudio.symbolic.constants import EXACT, recognise
+from kanstudio.symbolic.constants import EXACT, recognise, shortened
 from kanstudio.symbolic.folds import folded
 from kanstudio.symbolic.program import values
 from kanstudio.symbolic.simpler import simplified
@@ -193,7 +193,7 @@ def _closest(
     plain = build(tidy)
     expected = values(plain, symbols, x)
     for spread in (tolerance / 4, EXACT) if tolerance > _EXACT_TOLERANCE else (EXACT,):
-        found = build(partial(recognise, spread=spread))
+        found = build(partial(shortened, spread=spread))
         if within(values(found, symbols, x), expected, tolerance):
             return found
     return plain
