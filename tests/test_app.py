@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kanstudio.app.component import BadMessage, Message
 from kanstudio.app.desk import Desk, observe
-from kanstudio.app.export import export, python_text
+from kanstudio.app.export import code_text, export
 from kanstudio.app.figures import histogram, thinned
 from kanstudio.app.formula_now import LiveFormula
 from kanstudio.app.gallery import GALLERY, examples, find_example
@@ -367,21 +368,25 @@ class TestReading:
 
 
 class TestExport:
-    def test_python_text_computes_the_formula(self) -> None:
+    @pytest.mark.parametrize("kind", ["python", "torch"])
+    def test_code_computes_what_the_network_computes(self, kind: str) -> None:
         session = Session(new_document("exp(sin(pi*x) + y^2)/sqrt(2 + lambda)"))
+        session.do(ExpandDepth())
         space: dict[str, Any] = {}
-        exec(python_text(session), space)
+        exec(code_text(session, kind), space)
         document = session.document
         assert document.function is not None
         x = document.dataset.test_x[:50]
         expected = document.function(x)[:, 0]
-        np.testing.assert_allclose(space["formula"](*x.T), expected, rtol=1e-12)
+        columns = [torch.tensor(column) for column in x.T] if kind == "torch" else x.T
+        np.testing.assert_allclose(space["formula"](*columns), expected, rtol=1e-12)
 
     def test_files_are_what_they_say(self) -> None:
         session = Session(new_document("x*y"))
         assert export(session, "svg")[2].startswith(b"<svg")
         assert export(session, "png")[2].startswith(b"\x89PNG")
         assert export(session, "latex")[2] == b"f = x y\n"
+        assert b"double formula(double x, double y)" in export(session, "c")[2]
         facts = json.loads(export(session, "json")[2])
         assert facts["width"] == session.network.width
         assert len(facts["edges"]) == session.network.n_edge
@@ -396,10 +401,10 @@ class TestExport:
             def open_data(self, *_: object) -> None:
                 raise AssertionError
 
-        document = network_document(new_document("x*y").network, ((-1, 1), (-1, 1)))
-        session = Session(document)
+        session = Session(new_document("x*y"))
+        session.do(Perturb("all", 0.1))
         TopBar(session, Page()).actions["export"](Message({"what": "python"}))
-        assert session.notice.tone == "error" and "without a formula" in session.notice.text
+        assert session.notice.tone == "error" and "are splines" in session.notice.text
 
 
 class TestMessages:

@@ -1,17 +1,23 @@
-"""What can be taken away: the picture, the formula as Python text, the structure as JSON."""
+"""What can be taken away: pictures, the model, its formula as text or code, its structure."""
 
 from __future__ import annotations
 
 import json
 
-from kanstudio.app.formula_now import latex_text
+from kanstudio.app.formula_now import whole_formula
+from kanstudio.app.present import plural
 from kanstudio.app.session import Session
 from kanstudio.editor.model_file import model_bytes
 from kanstudio.errors import FileError
-from kanstudio.formula import write
+from kanstudio.formula import latex_of_name, to_c, to_python
 from kanstudio.scene.plot import Plot, plot_network
 
-KINDS = ("svg", "png", "model", "latex", "python", "json")
+KINDS = ("svg", "png", "model", "latex", "python", "torch", "c", "json")
+_CODE = {
+    "python": ("formula.py", "text/x-python"),
+    "torch": ("formula_torch.py", "text/x-python"),
+    "c": ("formula.c", "text/x-c"),
+}
 _METRIC = {"front": "forward_n", "forward": "forward_n", "attribution": "backward"}
 
 
@@ -26,10 +32,9 @@ def export(session: Session, kind: str) -> tuple[str, str, bytes]:
             content = model_bytes(session.document, session.network)
             return "network.safetensors", "application/octet-stream", content
         case "latex":
-            content = latex_text(session.network, session.samples).encode()
-            return "formula.tex", "text/x-tex", content
-        case "python":
-            return "formula.py", "text/x-python", python_text(session).encode()
+            return "formula.tex", "text/x-tex", latex_text(session).encode()
+        case "python" | "torch" | "c":
+            return *_CODE[kind], code_text(session, kind).encode()
         case "json":
             return "network.json", "application/json", structure_text(session).encode()
     raise FileError(f"cannot export {kind!r}: choose one of {', '.join(KINDS)}")
@@ -46,12 +51,27 @@ def _picture(session: Session) -> Plot:
     )
 
 
-def python_text(session: Session) -> str:
-    """The typed formula as a Python function of NumPy arrays."""
-    parsed = session.document.formula
-    if parsed is None:
-        raise FileError("this network came without a formula")
-    return write(parsed, "python")
+def latex_text(session: Session) -> str:
+    """The formula of the network in LaTeX, a line per output; splines by their names."""
+    found = whole_formula(session.network, session.samples)
+    pairs = zip(found.outputs, found.latex(), strict=True)
+    return "".join(f"{latex_of_name(name)} = {text}\n" for name, text in pairs)
+
+
+def code_text(session: Session, kind: str) -> str:
+    """The formula of the network as a function in Python for NumPy or torch, or in C."""
+    found = whole_formula(session.network, session.samples)
+    if found.splines:
+        what = plural(len(found.splines), "edge")
+        raise FileError(
+            f"{what} of the network are splines, which have no code of their own: take the model "
+            "file, or switch the perturbation off"
+        )
+    names = [symbol.name for symbol in found.variables]
+    if kind == "c":
+        return to_c(found.expressions, names, "formula")
+    library = "numpy" if kind == "python" else "torch"
+    return to_python(found.expressions, names, "formula", library)
 
 
 def structure_text(session: Session) -> str:

@@ -124,15 +124,13 @@ def with_safe_names(network: Network) -> Network:
     )
 
 
-def latex_text(network: Network, samples: FloatArray) -> str:
-    """The whole formula in LaTeX, a line per output, with all its digits.
+def whole_formula(network: Network, samples: FloatArray) -> SymbolicFormula:
+    """The formula with all its digits and splines.
 
     Raises KanStudioError where it would be too large to be written out.
     """
     check_size(network, MAX_WRITTEN)
-    found = symbolic_formula(with_safe_names(network), samples=samples)
-    pairs = zip(found.outputs, found.latex(), strict=True)
-    return "\n".join(f"{formula.latex_of_name(name)} = {text}" for name, text in pairs) + "\n"
+    return symbolic_formula(with_safe_names(network), samples=samples)
 
 
 def _names(names: Sequence[str], letter: str) -> tuple[str, ...]:

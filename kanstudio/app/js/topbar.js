@@ -98,7 +98,9 @@ export function render({ model, el }) {
   const exports_ = h("div", { class: "popover menu-list", role: "menu", "aria-label": "Export" },
     ...[["svg", "Network as SVG", "vector picture"], ["png", "Network as PNG", "picture"],
       ["model", "Model file", "network and formula"],
-      ["latex", "Formula now as LaTeX", "text"], ["python", "Typed formula as Python", "text"], ["json", "Structure as JSON", "widths and functions"],
+      ["latex", "Formula as LaTeX", "text"], ["python", "Formula as Python", "NumPy"],
+      ["torch", "Formula as torch", "Python"], ["c", "Formula as C", "C99"],
+      ["json", "Structure as JSON", "widths and functions"],
     ].map(([what, title, kind]) => button("", { role: "menuitem", onclick: () => {
       exports_.hidePopover();
       send("export", { what });
