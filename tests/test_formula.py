@@ -149,6 +149,18 @@ def test_declared_variables_keep_their_order() -> None:
     assert expr("a_b_c", ["a_b_c"]) == sp.Symbol("a_b_c")
 
 
+@pytest.mark.parametrize("exponent", [3, -2, 0.5])
+def test_latex_of_cases_to_a_power(exponent: float) -> None:
+    cases = sp.Piecewise((x, x > 0), (1, True))
+    shown = formula.latex(sp.Pow(cases, sp.nsimplify(exponent), evaluate=False))
+    assert r"\begin{cases} x" in shown
+
+
+def test_cases_without_a_last_one_are_written_without_their_last_condition() -> None:
+    assert formula.format_text(2 * sp.Piecewise((x + 1, x > 0))) == "2*(1 + x)"
+    assert formula.format_text(sp.Piecewise((1, x > 0), (2, x < -1))) == "where(x > 0, 1, 2)"
+
+
 def test_outputs_have_names_and_latex() -> None:
     read = formula.parse("y = x^2; f(x) = sin x\n x/2;")
     assert [output.name for output in read.outputs] == ["y", "f", None]

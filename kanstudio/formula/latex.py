@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 
 import sympy as sp
+from sympy.printing.latex import LatexPrinter
 
 from kanstudio import functions
 from kanstudio.formula.ast import (
@@ -62,7 +63,19 @@ def latex_of_node(node: Node) -> str:
 def latex(expr: sp.Expr) -> str:
     """LaTeX of a sympy expression, names as in `latex_of_name`."""
     names = {symbol: latex_of_name(symbol.name) for symbol in expr.free_symbols}
-    return str(sp.latex(expr, symbol_names=names))
+    return latex_of_expression(expr, symbol_names=names)
+
+
+def latex_of_expression(expr: sp.Expr, **settings: object) -> str:
+    """What sympy's ``latex`` gives, with settings as there."""
+    return str(_Printer(settings).doprint(expr))
+
+
+class _Printer(LatexPrinter):
+    def _print_Piecewise(self, expr: sp.Expr, exp: str | None = None) -> str:
+        """Cases to a power; sympy's own raises TypeError there."""
+        cases = super()._print_Piecewise(expr)
+        return rf"\left({cases}\right)^{{{exp}}}" if exp else str(cases)
 
 
 def _text(node: Node, level: int) -> str:

@@ -216,14 +216,14 @@ class _Printer:
         return word
 
     def piecewise(self, expr: sp.Expr) -> str:
-        if expr.args[-1][1] != sp.true:
-            # Where no condition holds there is no value, so the last one says nothing more.
-            return self.piecewise(sp.Piecewise(*expr.args[:-1], (expr.args[-1][0], sp.true)))
+        # Where no condition holds there is no value, so the last one says nothing more.
+        *pairs, (last, _) = expr.args
+        if not pairs:
+            return self.text(last, _ATOM)
         pieces = []
-        for value, condition in expr.args:
-            if condition != sp.true:
-                pieces.append(self.condition(condition)[0])
-            pieces.append(self.text(value, _SUM))
+        for value, condition in pairs:
+            pieces += [self.condition(condition)[0], self.text(value, _SUM)]
+        pieces.append(self.text(last, _SUM))
         name = "where" if len(pieces) == 3 else "piecewise"
         return f"{name}({', '.join(pieces)})"
 

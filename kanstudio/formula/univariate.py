@@ -9,6 +9,7 @@ import sympy as sp
 from kanstudio import functions
 from kanstudio.errors import FormulaError, KanStudioError
 from kanstudio.formula import algebra
+from kanstudio.formula.latex import latex_of_expression
 from kanstudio.formula.printing import format_text
 from kanstudio.formula.reading import parse
 from kanstudio.formula.symbols import GREEK
@@ -34,7 +35,7 @@ def write(expr: sp.Expr, symbol: sp.Symbol) -> str:
 def template(expr: sp.Expr) -> str:
     """LaTeX with {(x)} in place of x, and {x} where x has brackets of its own."""
     # In the order at hand: sympy takes long to find its own.
-    shown = str(sp.latex(expr, symbol_names={_X: "{(x)}"}, order="none"))
+    shown = latex_of_expression(expr, symbol_names={_X: "{(x)}"}, order="none")
     return shown.replace(r"\left({(x)} \right)", r"\left({x} \right)")
 
 
