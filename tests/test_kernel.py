@@ -13,10 +13,12 @@ from strategies import fill
 
 from kanstudio import functions
 from kanstudio.network.build import empty_network
+from kanstudio.network.forward import edge_values, nodes_from_sums, program, tensors
 from kanstudio.network.network import Network
 from kanstudio.training import Dataset, TrainingSettings
 from kanstudio.training.kernel import KernelObjective, supports
 from kanstudio.training.kernel.fronts import apply
+from kanstudio.training.kernel.penalty import METRICS
 from kanstudio.training.kernel.rows import TILE
 from kanstudio.training.kernel.univariate import CODES, encode, has_code
 from kanstudio.training.objective import TorchObjective
@@ -58,10 +60,13 @@ def repeat_knots(network: Network, rng: np.random.Generator) -> Network:
     return network.with_layers(tuple(layers))
 
 
-def assert_same(found: float | np.ndarray, expected: float | np.ndarray) -> None:
+def assert_same(
+    found: float | np.ndarray, expected: float | np.ndarray, condition: float = 1.0
+) -> None:
     # Both may have overflown.
     difference = np.where(np.equal(found, expected), 0.0, np.subtract(found, expected))
-    assert np.abs(difference).max(initial=0) <= 1e-12 * (1 + np.abs(expected).max(initial=0))
+    allowed = 1e-12 * condition * (1 + np.abs(expected).max(initial=0))
+    assert np.abs(difference).max(initial=0) <= allowed
 
 
 @settings(max_examples=60, deadline=None)
@@ -80,6 +85,48 @@ def test_loss_and_gradient_are_those_of_autograd(case):
                 assert_same(found.mse, expected.mse)
                 assert_same(found.gradient, expected.gradient)
                 assert_same(kernel.test_mse(params), oracle.test_mse(params))
+
+
+REGULARISED = st.builds(
+    TrainingSettings,
+    lamb=st.floats(0.01, 1),
+    lamb_l1=st.floats(0, 2),
+    lamb_entropy=st.floats(0, 2),
+    lamb_coef=st.floats(0, 2),
+    lamb_coefdiff=st.floats(0, 2),
+    reg_metric=st.sampled_from(sorted(METRICS)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases(), chosen=REGULARISED, weighted=st.booleans())
+def test_regulariser_and_gradient_are_those_of_autograd(case, chosen, weighted):
+    network, data, affine = case
+    if weighted:
+        data = replace(data, train_weight=np.linspace(0, 1, data.n_train + 1)[1:])
+    chosen = replace(chosen, affine_trainable=affine)
+    params = packing(network, affine_trainable=affine).pack(network)
+    kernel, oracle = (make(network, data, chosen) for make in (KernelObjective, TorchObjective))
+    with np.errstate(all="ignore"):
+        found, expected = (o.evaluate(params) for o in (kernel, oracle))
+    if np.abs(expected.gradient).max(initial=0) < 1e6:
+        # Rounding errors of the values come out divided by the deviations, twice in shares.
+        condition = max(1.0, (1e-2 / least_deviation(network, data.train_x)) ** 2)
+        assert_same(found.mse, expected.mse)
+        assert_same(found.reg, expected.reg, condition)
+        assert_same(found.gradient, expected.gradient, condition)
+
+
+def least_deviation(network: Network, x: np.ndarray) -> float:
+    """The smallest standard deviation of any edge, node or subnode that is not constant."""
+    values, deviations = torch.tensor(x), [1.0]
+    for plan, layer in zip(program(network), network.layers, strict=True):
+        params = tensors(layer, torch.float64)
+        seen = edge_values(plan, params, values)
+        for part in (seen.inputs, seen.subnodes, seen.spline, seen.spline + seen.symbolic):
+            deviations += part.std(dim=0, correction=0).ravel().tolist()
+        values = nodes_from_sums(plan, params, seen.subnodes)
+    return min(d for d in deviations if d > 0)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -136,11 +136,9 @@ class TrainingRun(Iterator[Progress]):
             raise TrainingError(
                 "Levenberg-Marquardt is for least squares; take LBFGS or Adam with loss_fn"
             )
-        plain = (
-            loss_fn is None and dataset.train_weight is None and dataset.test_weight is None
-            and not start.settings.singularity_avoiding
-        )  # fmt: skip
-        self._use_kernel = backend != "torch" and plain and supports(start.network, start.settings)
+        self._use_kernel = (
+            backend != "torch" and loss_fn is None and supports(start.network, start.settings)
+        )
         if backend == "kernel" and not self._use_kernel:
             raise TrainingError("the compiled kernel does not cover this run; use torch")
         self._optimizer = make_optimizer(start.settings)

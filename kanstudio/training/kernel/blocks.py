@@ -29,11 +29,7 @@ def add_splines(plan, layer, source, base, indices, weights, work):  # type: ign
         for e in range(layer.first_spline, layer.last_spline):
             edge = plan.splines[e]
             out = layer.sum_row + edge.subnode
-            row = base + edge.slot * layer.features
-            index = layer.index_row + edge.slot
-            weigh_local(source, row, layer.size, indices, index, weights, edge.weights, work, out)
-            last = edge.weights + layer.width - 1
-            weigh_row(source, row + layer.size, 1, weights, last, work, out)
+            add_spline(layer, edge, source, base, indices, weights, work, out)
         return
     for i in range(layer.first_block, layer.last_block):
         block = plan.blocks[i]
@@ -55,11 +51,7 @@ def add_products(plan, layer, source, base, indices, work, sums):  # type: ignor
         for e in range(layer.first_spline, layer.last_spline):
             edge = plan.splines[e]
             given = layer.dsum_row + edge.subnode
-            row = base + edge.slot * layer.features
-            index = layer.index_row + edge.slot
-            product_local(source, row, layer.size, indices, index, work, given, sums, edge.weights)
-            last = edge.weights + layer.width - 1
-            product_row(source, row + layer.size, 1, work, given, sums, last)
+            add_product(layer, edge, source, base, indices, work, given, sums)
         return
     for i in range(layer.first_block, layer.last_block):
         block = plan.blocks[i]
@@ -80,12 +72,7 @@ def add_slopes(plan, layer, indices, weights, work):  # type: ignore[no-untyped-
     if layer.kind == LOCAL:
         for e in range(layer.first_spline, layer.last_spline):
             edge = plan.splines[e]
-            given, out = layer.dsum_row + edge.subnode, layer.dx_row + edge.source
-            row = layer.slope_row + edge.slot * layer.features
-            index = layer.index_row + edge.slot
-            slope_local(row, layer.size, indices, index, weights, edge.weights, work, given, out)
-            last = edge.weights + layer.width - 1
-            slope_row(row + layer.size, 1, work, given, weights, last, out)
+            add_slope(layer, edge, indices, weights, work, layer.dsum_row + edge.subnode)
         return
     for i in range(layer.first_block, layer.last_block):
         block = plan.blocks[i]
@@ -109,6 +96,43 @@ def block_slopes(layer, block, column, row, weights, work, out):  # type: ignore
     for j in range(4 * block.n_fours, block.n_subnodes):
         first = block.weights + j * stride + column
         slope_row(row, layer.features, work, given + j, weights, first, out)
+
+
+@compiled(relaxed=False)
+def add_spline(layer, edge, source, base, indices, weights, work, out):  # type: ignore[no-untyped-def]
+    """Add one edge's spline to a row of work."""
+    row, first = base + edge.slot * layer.features, edge.weights
+    if layer.kind == LOCAL:
+        index = layer.index_row + edge.slot
+        weigh_local(source, row, layer.size, indices, index, weights, first, work, out)
+        weigh_row(source, row + layer.size, 1, weights, first + layer.width - 1, work, out)
+    else:
+        weigh_row(source, row, layer.features, weights, first, work, out)
+
+
+@compiled(relaxed=False)
+def add_product(layer, edge, source, base, indices, work, given, sums):  # type: ignore[no-untyped-def]
+    """Derivatives by one edge's weights, from the row ``given`` of those by the edge."""
+    row, first = base + edge.slot * layer.features, edge.weights
+    if layer.kind == LOCAL:
+        index = layer.index_row + edge.slot
+        product_local(source, row, layer.size, indices, index, work, given, sums, first)
+        product_row(source, row + layer.size, 1, work, given, sums, first + layer.width - 1)
+    else:
+        product_row(source, row, layer.features, work, given, sums, first)
+
+
+@compiled(relaxed=False)
+def add_slope(layer, edge, indices, weights, work, given):  # type: ignore[no-untyped-def]
+    """The derivative by one edge's input, from the row ``given`` of those by the edge."""
+    row, first = layer.slope_row + edge.slot * layer.features, edge.weights
+    out = layer.dx_row + edge.source
+    if layer.kind == LOCAL:
+        index = layer.index_row + edge.slot
+        slope_local(row, layer.size, indices, index, weights, first, work, given, out)
+        slope_row(row + layer.size, 1, work, given, weights, first + layer.width - 1, out)
+    else:
+        slope_row(row, layer.features, work, given, weights, first, out)
 
 
 @compiled(relaxed=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from kanstudio.network.build import empty_network
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.data import Dataset
-from kanstudio.training.kernel.entry import fill_cache, mean_square
+from kanstudio.training.kernel.entry import fill_cache, mean_square, regularised
+from kanstudio.training.kernel.penalty import METRICS
 from kanstudio.training.kernel.plan import Plan, Sizes, make_plan
 from kanstudio.training.kernel.rows import TILE
 from kanstudio.training.kernel.univariate import has_code
@@ -24,7 +27,8 @@ def supports(network: Network, settings: TrainingSettings) -> bool:
     """True if this kernel computes these runs; torch computes all."""
     return (
         settings.device == "cpu"
-        and settings.lamb == 0
+        and not settings.singularity_avoiding
+        and (settings.lamb == 0 or settings.reg_metric in METRICS)
         and all(
             has_code(layer.functions[subnode][source])
             for layer in network.layers
@@ -36,11 +40,21 @@ def supports(network: Network, settings: TrainingSettings) -> bool:
 class _Samples:
     """Samples cut into tiles (tiles, columns, TILE), with the B-splines of the inputs."""
 
-    def __init__(self, x: FloatArray, y: FloatArray, kernel: KernelObjective, cache: bool) -> None:
+    def __init__(
+        self,
+        x: FloatArray,
+        y: FloatArray,
+        weight: FloatArray | None,
+        kernel: KernelObjective,
+        cache: bool,
+    ) -> None:
+        self.n = len(x)
         self.x, self.y = _tiles(x), _tiles(y)
         n_tiles = -(-len(x) // TILE)
+        # What a sample's squared error counts in the mean.
         self.shares = np.zeros(n_tiles * TILE)
-        self.shares[: len(x)] = 1 / y.size
+        share = 1 / self.n if weight is None else weight / weight.sum()
+        self.shares[: self.n] = share / y.shape[1]
         n_rows = kernel.n_input_rows
         cached = n_tiles if cache and len(x) * n_rows <= MAX_CACHED else 0
         self.features = np.zeros((cached, n_rows * TILE))
@@ -70,9 +84,20 @@ class KernelObjective:
         self.n_input_rows = int(self.n_active * first["features"]) + 3
         self._affine = self._plan.affine.copy()
         self._make_room(sizes, layout.size)
+        self._lamb = settings.lamb
+        self._metric = METRICS.get(settings.reg_metric, 0)
+        self._factors = np.array([
+            settings.lamb, settings.lamb_l1, settings.lamb_entropy, settings.lamb_coef,
+            settings.lamb_coefdiff,
+        ])  # fmt: skip
         self._dataset = dataset
-        self._train = _Samples(dataset.train_x, dataset.train_y, self, cache=True)
-        self._test = _Samples(dataset.test_x, dataset.test_y, self, cache=True)
+        self._train, self._test = (
+            _Samples(x, y, weight, self, cache=True)
+            for x, y, weight in (
+                (dataset.train_x, dataset.train_y, dataset.train_weight),
+                (dataset.test_x, dataset.test_y, dataset.test_weight),
+            )
+        )
 
     def _make_room(self, sizes: Sizes, n_params: int) -> None:
         self._work = np.zeros(sizes.rows * TILE)
@@ -81,6 +106,9 @@ class KernelObjective:
         self._weight_sums = np.zeros(sizes.weights)
         self._affine_sums = np.zeros(len(self._affine))
         self._gradient = np.zeros(n_params)
+        self._moments = np.zeros((4, sizes.moments))
+        self._scores = np.zeros((2, sizes.scores))
+        self._nodes = np.zeros((2, sizes.moments + int(self._plan.layers[-1]["n_sources"])))
 
     def fill(self, samples: _Samples) -> None:
         """Compute the B-splines of the inputs once: neither samples nor knots change."""
@@ -88,23 +116,31 @@ class KernelObjective:
             self._plan, samples.x, self._work, self._indices, samples.features, samples.indices
         )
 
-    def _mean_square(self, params: FloatArray, samples: _Samples, gradient: bool) -> float:
-        return float(mean_square(
-            self._plan, params, self._affine, samples.x, samples.y, samples.shares,
-            samples.features, samples.indices, self._work, self._indices, self._weights,
-            self._weight_sums, self._affine_sums, self._gradient, gradient,
-        ))  # fmt: skip
+    def _arguments(self, params: FloatArray, samples: _Samples) -> tuple[Any, ...]:
+        return (
+            self._plan, np.ascontiguousarray(params), self._affine, samples.x, samples.y,
+            samples.shares, samples.features, samples.indices, self._work, self._indices,
+            self._weights, self._weight_sums, self._affine_sums, self._gradient,
+        )  # fmt: skip
 
     def evaluate(self, params: FloatArray, rows: IntArray | None = None) -> Evaluation:
-        samples = self._train
-        if rows is not None:
-            data = self._dataset
-            samples = _Samples(data.train_x[rows], data.train_y[rows], self, cache=False)
-        mse = self._mean_square(np.ascontiguousarray(params), samples, True)
-        return Evaluation(mse, 0.0, self._gradient.copy())
+        samples = self._train if rows is None else self._batch(rows)
+        arguments = self._arguments(params, samples)
+        if self._lamb == 0:
+            return Evaluation(mean_square(*arguments, True), 0.0, self._gradient.copy())
+        mse, reg = regularised(
+            *arguments, samples.n, self._metric, self._factors, self._moments, self._scores,
+            self._nodes,
+        )  # fmt: skip
+        return Evaluation(mse, reg, self._gradient.copy())
+
+    def _batch(self, rows: IntArray) -> _Samples:
+        data = self._dataset
+        weight = None if data.train_weight is None else data.train_weight[rows]
+        return _Samples(data.train_x[rows], data.train_y[rows], weight, self, cache=False)
 
     def test_mse(self, params: FloatArray) -> float:
-        return self._mean_square(np.ascontiguousarray(params), self._test, False)
+        return float(mean_square(*self._arguments(params, self._test), False))
 
 
 def warm_up() -> None:
@@ -112,8 +148,10 @@ def warm_up() -> None:
     network = empty_network([1, 1])
     one = np.zeros((1, 1))
     data = Dataset(one, one, one, one)
-    objective = KernelObjective(network, data, TrainingSettings(affine_trainable=True))
-    objective.evaluate(packing(network, affine_trainable=True).pack(network))
+    params = packing(network, affine_trainable=True).pack(network)
+    for lamb in (0.0, 1.0):
+        settings = TrainingSettings(affine_trainable=True, lamb=lamb)
+        KernelObjective(network, data, settings).evaluate(params)
 
 
 __all__ = ["KernelObjective", "Plan", "supports", "warm_up"]

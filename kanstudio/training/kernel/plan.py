@@ -27,6 +27,7 @@ LAYER = np.dtype(
         "n_sources", "n_subnodes", "n_nodes", "n_knots", "degree", "kind",
         "first_spline", "last_spline", "first_symbolic", "last_symbolic",
         "first_active", "last_active", "first_node", "first_block", "last_block",
+        "first_edge", "last_edge", "source_moments", "subnode_moments", "scores",
         "knots", "factors", "starts", "pieces", "affine", "affine_params",
         "width", "features", "size", "feature_row", "slope_row", "index_row",
         "x_row", "sum_row", "node_row", "symbolic_row", "dx_row", "dsum_row",
@@ -37,7 +38,9 @@ LAYER = np.dtype(
 offsets in flat arrays. affine: offset of subnode_scale, subnode_bias, node_scale,
 node_bias; affine_params: the same in the parameters, or -1. width: weights per spline
 edge. features: rows per active source. size: numbers per sample of local B-splines.
-*_row: where the layer's rows begin in the workspace."""
+*_moments: where those of its sources and subnodes begin; those of edges stand at the number
+of the edge. scores: where its matrix (subnode, source) begins. *_row: where the layer's rows
+begin in the workspace."""
 
 SPLINE = np.dtype(
     [
@@ -73,6 +76,9 @@ SYMBOLIC = np.dtype(
 )
 """An active symbolic front."""
 
+EDGE = np.dtype([(name, np.int64) for name in ("spline", "symbolic", "source", "subnode")])
+"""An edge with an active front: the numbers of its fronts, -1 for one that is not active."""
+
 NODE = np.dtype([("first", np.int64), ("arity", np.int64)], align=True)
 
 
@@ -83,6 +89,7 @@ class Plan(NamedTuple):
     splines: NDArray[Any]
     blocks: NDArray[Any]
     symbolic: NDArray[Any]
+    edges: NDArray[Any]
     nodes: NDArray[Any]
     active: IntArray
     knots: FloatArray
@@ -94,11 +101,13 @@ class Plan(NamedTuple):
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes of the workspace: rows of samples, rows of indices, weights."""
+    """Sizes of the workspace: rows of samples, rows of indices, weights, moments, scores."""
 
     rows: int
     index_rows: int
     weights: int
+    moments: int
+    scores: int
 
 
 def make_plan(network: Network, packing: Packing) -> tuple[Plan, Sizes]:
@@ -144,6 +153,7 @@ class _Builder:
         self.splines: list[tuple[Any, ...]] = []
         self.blocks: list[tuple[int, ...]] = []
         self.symbolic: list[tuple[Any, ...]] = []
+        self.edges: list[tuple[int, ...]] = []
         self.nodes: list[tuple[int, int]] = []
         self.active: list[int] = []
         self.knots, self.factors, self.pieces, self.affine = (_Flat() for _ in range(4))
@@ -151,6 +161,8 @@ class _Builder:
         self.rows = 0
         self.index_rows = 0
         self.weights = 0
+        self.moments = 0
+        self.scores = 0
 
     def _take(self, count: int) -> int:
         self.rows += count
@@ -173,6 +185,7 @@ class _Builder:
             ),
             "affine_params": part.affine_start if part.affine_maps else -1,
         }
+        row |= self._edges(layer, part)
         row |= self._knots(layer.knots[sources], degree)
         row |= self._rows(layer, part, len(sources), row["features"])
         self._add_splines(layer, part, sources, row)
@@ -189,6 +202,28 @@ class _Builder:
         row["last_spline"], row["last_symbolic"] = len(self.splines), len(self.symbolic)
         row["last_active"], row["last_block"] = len(self.active), len(self.blocks)
         self.layers.append(row)
+
+    def _edges(self, layer: Layer, part: LayerPacking) -> dict[str, int]:
+        """The union of both fronts; their numbers begin where the tables end so far."""
+        splines, symbolic = (
+            {(int(j), int(i)): first + n for n, (j, i) in enumerate(edges)}
+            for edges, first in (
+                (part.spline_edges, len(self.splines)),
+                (part.symbolic_edges, len(self.symbolic)),
+            )
+        )
+        row = {
+            "first_edge": len(self.edges),
+            "source_moments": self.moments,
+            "subnode_moments": self.moments + layer.n_sources,
+            "scores": self.scores,
+        }
+        for subnode, source in sorted(splines.keys() | symbolic.keys()):
+            place = subnode, source
+            self.edges.append((splines.get(place, -1), symbolic.get(place, -1), source, subnode))
+        self.moments += layer.n_sources + layer.n_subnodes
+        self.scores += layer.n_sources * layer.n_subnodes
+        return row | {"last_edge": len(self.edges)}
 
     def _knots(self, knots: FloatArray, degree: int) -> dict[str, int]:
         """What depends on the knots (S, K) of the active sources."""
@@ -281,11 +316,14 @@ class _Builder:
         for index, row in enumerate([*self.layers, end]):
             for name, value in row.items():
                 table[index][name] = value
+        for name in ("source_moments", "subnode_moments"):
+            table[name] += len(self.edges)
         plan = Plan(
             layers=table,
             splines=np.array(self.splines, dtype=SPLINE),
             blocks=np.array(self.blocks, dtype=BLOCK),
             symbolic=np.array(self.symbolic, dtype=SYMBOLIC),
+            edges=np.array(self.edges, dtype=EDGE),
             nodes=np.array(self.nodes, dtype=NODE),
             active=np.array(self.active, dtype=np.int64),
             knots=self.knots.array(),
@@ -296,4 +334,7 @@ class _Builder:
         )
         # Room for the B-splines of lower degrees, and for the arguments of functions.
         scratch = max(2 * max(row["n_knots"] for row in self.layers), 4)
-        return plan, Sizes(self._take(scratch) + scratch, self.index_rows + 1, self.weights)
+        return plan, Sizes(
+            self._take(scratch) + scratch, self.index_rows + 1, self.weights,
+            self.moments + len(self.edges), self.scores,
+        )  # fmt: skip

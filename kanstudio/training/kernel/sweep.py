@@ -168,23 +168,24 @@ def front_backward(work, given, value, slope, x, factor):  # type: ignore[no-unt
 
 
 @compiled(relaxed=False)
-def symbolic_backward(plan, layer, params, work, gradient, inputs):  # type: ignore[no-untyped-def]
-    """Derivatives by a, b, c, d, and by the inputs if these are wanted."""
-    for m in range(layer.first_symbolic, layer.last_symbolic):
-        edge = plan.symbolic[m]
-        p = edge.params
-        given, x = layer.dsum_row + edge.subnode, layer.x_row + edge.source
-        value = layer.symbolic_row + 2 * (m - layer.first_symbolic)
-        a, factor = params[p], edge.mask * params[p + 2]
-        by_a, by_b, by_c, by_d = front_backward(work, given, value, value + 1, x, factor)
-        gradient[p] += by_a
-        gradient[p + 1] += by_b
-        gradient[p + 2] += edge.mask * by_c
-        gradient[p + 3] += edge.mask * by_d
-        if inputs:
-            out, inner = at(layer.dx_row + edge.source), at(value + 1)
-            for t in range(T1):
-                work[out + t] += a * work[inner + t]
+def symbolic_backward(plan, layer, m, params, work, given, gradient, inputs):  # type: ignore[no-untyped-def]
+    """Derivatives by a, b, c, d of front m, and by its input if that is wanted.
+
+    given: the row of derivatives by the front.
+    """
+    edge = plan.symbolic[m]
+    p, x = edge.params, layer.x_row + edge.source
+    value = layer.symbolic_row + 2 * (m - layer.first_symbolic)
+    a, factor = params[p], edge.mask * params[p + 2]
+    by_a, by_b, by_c, by_d = front_backward(work, given, value, value + 1, x, factor)
+    gradient[p] += by_a
+    gradient[p + 1] += by_b
+    gradient[p + 2] += edge.mask * by_c
+    gradient[p + 3] += edge.mask * by_d
+    if inputs:
+        out, inner = at(layer.dx_row + edge.source), at(value + 1)
+        for t in range(T1):
+            work[out + t] += a * work[inner + t]
 
 
 @compiled(relaxed=False)
@@ -204,4 +205,6 @@ def backward(  # type: ignore[no-untyped-def]
         if inputs:
             clear(work, layer.dx_row * TILE, layer.n_sources * TILE)
             add_slopes(plan, layer, indices, weights, work)
-        symbolic_backward(plan, layer, params, work, gradient, inputs)
+        for m in range(layer.first_symbolic, layer.last_symbolic):
+            given = layer.dsum_row + plan.symbolic[m].subnode
+            symbolic_backward(plan, layer, m, params, work, given, gradient, inputs)
