@@ -103,9 +103,10 @@ def add_spline(layer, edge, source, base, indices, weights, work, out):  # type:
     """Add one edge's spline to a row of work."""
     row, first = base + edge.slot * layer.features, edge.weights
     if layer.kind == LOCAL:
+        rest = layer.features - layer.size
         index = layer.index_row + edge.slot
         weigh_local(source, row, layer.size, indices, index, weights, first, work, out)
-        weigh_row(source, row + layer.size, 1, weights, first + layer.width - 1, work, out)
+        weigh_row(source, row + layer.size, rest, weights, first + layer.width - 1, work, out)
     else:
         weigh_row(source, row, layer.features, weights, first, work, out)
 
@@ -115,9 +116,10 @@ def add_product(layer, edge, source, base, indices, work, given, sums):  # type:
     """Derivatives by one edge's weights, from the row ``given`` of those by the edge."""
     row, first = base + edge.slot * layer.features, edge.weights
     if layer.kind == LOCAL:
+        rest = layer.features - layer.size
         index = layer.index_row + edge.slot
         product_local(source, row, layer.size, indices, index, work, given, sums, first)
-        product_row(source, row + layer.size, 1, work, given, sums, first + layer.width - 1)
+        product_row(source, row + layer.size, rest, work, given, sums, first + layer.width - 1)
     else:
         product_row(source, row, layer.features, work, given, sums, first)
 
@@ -128,9 +130,10 @@ def add_slope(layer, edge, indices, weights, work, given):  # type: ignore[no-un
     row, first = layer.slope_row + edge.slot * layer.features, edge.weights
     out = layer.dx_row + edge.source
     if layer.kind == LOCAL:
+        rest = layer.features - layer.size
         index = layer.index_row + edge.slot
         slope_local(row, layer.size, indices, index, weights, first, work, given, out)
-        slope_row(row + layer.size, 1, work, given, weights, first + layer.width - 1, out)
+        slope_row(row + layer.size, rest, work, given, weights, first + layer.width - 1, out)
     else:
         slope_row(row, layer.features, work, given, weights, first, out)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +50,29 @@ def source_hash() -> str:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def signature(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The types that Numba compiles a call for."""
+    return tuple(numba.typeof(value) for value in arguments)
+
+
+def on_disk(function: Any, arguments: tuple[Any, ...]) -> bool:
+    """True if the code for this call can be loaded."""
+    load = getattr(getattr(function, "_cache", None), "load_overload", None)
+    return load is not None and load(signature(arguments), function.targetctx) is not None
+
+
+def in_another_process(command: str) -> None:
+    """Run a command in a Python of its own. A failure is no harm: then it is compiled here."""
+    package = Path(__file__).parents[3]
+    paths = filter(None, [str(package), os.environ.get("PYTHONPATH")])
+    with contextlib.suppress(OSError):
+        subprocess.run(
+            [sys.executable, "-c", command],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            stdin=subprocess.DEVNULL, capture_output=True, check=False,
+        )  # fmt: skip
 
 
 def _jit(function: Any, relaxed: bool, cache: bool) -> Any:

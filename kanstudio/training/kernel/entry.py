@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kanstudio.training.kernel.compiled import compiled, compiled_entry, source_hash
-from kanstudio.training.kernel.moments import finish, penalty_backward, rates, tile_moments
+from kanstudio.training.kernel.moments import penalty_backward, tile_moments
 from kanstudio.training.kernel.penalty import coefficients, penalty
 from kanstudio.training.kernel.rows import T1, TILE, U, at, clear, copy
-from kanstudio.training.kernel.sweep import backward, fill_features, forward
+from kanstudio.training.kernel.sweep import backward, forward
 from kanstudio.training.kernel.weights import (
     affine_in,
     affine_out,
@@ -55,99 +55,77 @@ def begin(plan, params, affine, weights, weight_sums, affine_sums, gradient):  #
 
 
 @compiled(relaxed=False)
-def end(plan, params, weight_sums, affine_sums, gradient):  # type: ignore[no-untyped-def]
-    """What comes after them: from derivatives by the weights to those by the parameters."""
-    weight_gradient(plan, params, weight_sums, gradient)
-    affine_out(plan, affine_sums, gradient)
+def keep(plan, tile, work, indices, features, feature_indices):  # type: ignore[no-untyped-def]
+    """The reverse of load: what a tile's forward sweep found of the first layer's B-splines."""
+    layer = plan.layers[0]
+    copy(work, layer.feature_row * TILE, features, 0, len(features))
+    if layer.size:
+        size = (layer.last_active - layer.first_active) * TILE
+        copy(indices, 0, feature_indices, tile * size, size)
 
 
-def _entries(version: str) -> tuple[Any, Any, Any]:
-    """The entries; each must make use of ``version``, see compiled_entry.
+FILL, LOSS, GRADIENT, PENALTY = range(4)
+"""What the entry is asked for: fill the cache; the loss; its gradient; with regulariser."""
 
-    x (tiles * d * TILE,), y (tiles * o * TILE,), shares (tiles * TILE,) of each sample in
-    the mean; features (tiles, rows * TILE) as from fill_cache, or without tiles. Everything
-    but plan and params is room to work in, as KernelObjective makes it.
-    """
 
-    def fill_cache(plan, x, work, indices, features, feature_indices):  # type: ignore[no-untyped-def]
-        """The first layer's B-splines for all tiles of x."""
-        layer = plan.layers[0]
-        n_active = layer.last_active - layer.first_active
-        for tile in range(features.shape[0]):
-            load(plan, tile, x, feature_indices, False, work, indices)
-            fill_features(plan, layer, work, indices)
-            copy(work, layer.feature_row * TILE, features[tile], 0, features.shape[1])
-            if layer.size:
-                copy(indices, 0, feature_indices, tile * n_active * TILE, n_active * TILE)
-        return len(version)
+def _entry(version: str) -> Any:
+    """The entry; it must make use of ``version``, see compiled_entry."""
 
-    def mean_square(  # type: ignore[no-untyped-def]
+    def evaluate(  # type: ignore[no-untyped-def]
         plan, params, affine, x, y, shares, features, feature_indices, work, indices, weights,
-        weight_sums, affine_sums, gradient, with_gradient,
-    ):  # fmt: skip
-        """Mean squared error; its gradient by all parameters if wanted."""
-        n_tiles = len(shares) // TILE
-        cached = features.shape[0] == n_tiles
-        begin(plan, params, affine, weights, weight_sums, affine_sums, gradient)
-        result = 0.0
-        for tile in range(n_tiles):
-            load(plan, tile, x, feature_indices, cached, work, indices)
-            known = features[tile] if cached else work
-            forward(plan, params, affine, weights, known, cached, work, indices)
-            result += errors(plan, tile, y, shares, work)
-            if with_gradient:
-                backward(
-                    plan, params, affine, weights, known, cached, work, indices, weight_sums,
-                    affine_sums, gradient,
-                )  # fmt: skip
-        if with_gradient:
-            end(plan, params, weight_sums, affine_sums, gradient)
-        return result if len(version) else 0.0
-
-    def regularised(  # type: ignore[no-untyped-def]
-        plan, params, affine, x, y, shares, features, feature_indices, work, indices, weights,
-        weight_sums, affine_sums, gradient, n, metric, factors, moments, scores, nodes,
+        weight_sums, affine_sums, gradient, task, n, metric, factors, moments, scores, nodes,
     ):  # fmt: skip
         """(mean squared error, regulariser) of n samples; the gradient of both.
 
-        factors: lamb, lamb_l1, lamb_entropy, lamb_coef, lamb_coefdiff. moments (4, edges +
-        sources + subnodes), scores (2, all layers'), nodes (2, moments and outputs): room.
+        x (tiles * d * TILE,), y (tiles * o * TILE,), shares (tiles * TILE,) of each sample
+        in the mean; features (tiles, rows * TILE), full after the task FILL, or without
+        tiles. factors: lamb, lamb_l1, lamb_entropy, lamb_coef, lamb_coefdiff. moments (4,
+        edges + sources + subnodes), scores (2, all layers'), nodes (2, moments and outputs)
+        and all others but plan and params: room to work in, as KernelObjective makes it.
         """
         n_tiles = len(shares) // TILE
-        cached = features.shape[0] == n_tiles
-        means, squares, deviations, slopes = moments[0], moments[1], moments[2], moments[3]
+        cached = features.shape[0] == n_tiles and task != FILL
         begin(plan, params, affine, weights, weight_sums, affine_sums, gradient)
-        clear(means, 0, len(means))
-        clear(squares, 0, len(squares))
-        for tile in range(n_tiles):
-            load(plan, tile, x, feature_indices, cached, work, indices)
-            known = features[tile] if cached else work
-            forward(plan, params, affine, weights, known, cached, work, indices)
-            tile_moments(
-                plan, metric, known, cached, indices, weights, params, work,
-                min(TILE, n - tile * TILE), tile * TILE, means, squares,
-            )  # fmt: skip
-        finish(squares, n, deviations)
-        reg = penalty(
-            plan, metric, factors[1], factors[2], deviations, scores[0], scores[1], nodes[0],
-            nodes[1], slopes,
-        )  # fmt: skip
-        rates(deviations, factors[0], n, slopes)
-        result = 0.0
-        for tile in range(n_tiles):
-            load(plan, tile, x, feature_indices, cached, work, indices)
-            known = features[tile] if cached else work
-            forward(plan, params, affine, weights, known, cached, work, indices)
-            result += errors(plan, tile, y, shares, work)
-            penalty_backward(
-                plan, metric, params, affine, weights, known, cached, work, indices,
-                min(TILE, n - tile * TILE), means, slopes, weight_sums, affine_sums, gradient,
-            )  # fmt: skip
-        end(plan, params, weight_sums, affine_sums, gradient)
-        reg += coefficients(plan, params, factors[3], factors[4], factors[0], gradient)
-        return result if len(version) else 0.0, reg
+        means, squares, deviations, slopes = moments[0], moments[1], moments[2], moments[3]
+        clear(moments[0], 0, len(means))
+        clear(moments[1], 0, len(means))
+        mse, reg = 0.0, 0.0
+        # With a regulariser the first sweep is for the deviations, see moments.
+        for last in range(int(task != PENALTY), 2):
+            for tile in range(n_tiles):
+                count = min(TILE, n - tile * TILE)
+                load(plan, tile, x, feature_indices, cached, work, indices)
+                known = features[tile] if cached else work
+                forward(plan, params, affine, weights, known, cached, work, indices)
+                if task == FILL:
+                    keep(plan, tile, work, indices, features[tile], feature_indices)
+                elif last:
+                    mse += errors(plan, tile, y, shares, work)
+                    if task == GRADIENT:
+                        backward(
+                            plan, params, affine, weights, known, cached, work, indices,
+                            weight_sums, affine_sums, gradient,
+                        )  # fmt: skip
+                    elif task == PENALTY:
+                        penalty_backward(
+                            plan, metric, params, affine, weights, known, cached, work, indices,
+                            count, means, slopes, weight_sums, affine_sums, gradient,
+                        )  # fmt: skip
+                else:
+                    tile_moments(
+                        plan, metric, known, cached, indices, weights, params, work, count,
+                        tile * TILE, means, squares,
+                    )  # fmt: skip
+            if not last:
+                reg += penalty(plan, metric, factors, n, squares, deviations, scores, nodes, slopes)
+        if task >= GRADIENT:
+            weight_gradient(plan, params, weight_sums, gradient)
+            affine_out(plan, affine_sums, gradient)
+        if task == PENALTY:
+            reg += coefficients(plan, params, factors, gradient)
+        return mse if len(version) else 0.0, reg
 
-    return compiled_entry(fill_cache), compiled_entry(mean_square), compiled_entry(regularised)
+    return compiled_entry(evaluate)
 
 
-fill_cache, mean_square, regularised = _entries(source_hash())
+evaluate = _entry(source_hash())

@@ -7,8 +7,6 @@ array has an entry per sample and edge.
 
 from __future__ import annotations
 
-import math
-
 from kanstudio.training.kernel.blocks import add_product, add_slope, add_spline
 from kanstudio.training.kernel.compiled import compiled
 from kanstudio.training.kernel.penalty import SPLINE_N
@@ -69,13 +67,12 @@ def tile_moments(  # type: ignore[no-untyped-def]
     room = len(work) // TILE - SCRATCH
     for index in range(len(plan.layers) - 1):
         layer = plan.layers[index]
-        known = index == 0 and cached
+        source, base = (features, 0) if index == 0 and cached else (work, layer.feature_row)
         for e in range(layer.first_edge, layer.last_edge):
             edge = plan.edges[e]
             edge_value(
-                plan, layer, edge, metric, features if known else work,
-                0 if known else layer.feature_row, indices, weights, params, work, room,
-            )  # fmt: skip
+                plan, layer, edge, metric, source, base, indices, weights, params, work, room
+            )
             add_moments(work, room, count, seen, means, squares, e)
         for i in range(layer.n_sources):
             row = layer.x_row + i
@@ -83,23 +80,6 @@ def tile_moments(  # type: ignore[no-untyped-def]
         for j in range(layer.n_subnodes):
             row = layer.sum_row + j
             add_moments(work, row, count, seen, means, squares, layer.subnode_moments + j)
-
-
-@compiled(relaxed=False)
-def finish(squares, n, deviations):  # type: ignore[no-untyped-def]
-    """Standard deviations of n samples; 0 for a single one."""
-    for k in range(len(squares)):
-        deviations[k] = math.sqrt(squares[k] / (n - 1)) if n > 1 else 0.0
-
-
-@compiled(relaxed=False)
-def rates(deviations, factor, n, slopes):  # type: ignore[no-untyped-def]
-    """From derivatives by deviations to factors of a sample's distance from the mean."""
-    for k in range(len(slopes)):
-        if deviations[k] > 0.0:
-            slopes[k] *= factor / ((n - 1) * deviations[k])
-        else:
-            slopes[k] = 0.0
 
 
 @compiled(relaxed=False)
@@ -168,9 +148,9 @@ def penalty_backward(  # type: ignore[no-untyped-def]
     """sweep.backward with the derivatives by the deviations."""
     for index in range(len(plan.layers) - 2, -1, -1):
         layer = plan.layers[index]
-        known = index == 0 and cached
+        source, base = (features, 0) if index == 0 and cached else (work, layer.feature_row)
         nodes_backward(plan, layer, plan.layers[index + 1], affine, work, affine_sums)
         layer_backward(
-            plan, layer, metric, features if known else work, 0 if known else layer.feature_row,
-            indices, weights, params, work, count, means, slopes, weight_sums, gradient, index > 0,
+            plan, layer, metric, source, base, indices, weights, params, work, count, means,
+            slopes, weight_sums, gradient, index > 0,
         )  # fmt: skip

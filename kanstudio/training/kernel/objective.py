@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from kanstudio.network.build import empty_network
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.data import Dataset
-from kanstudio.training.kernel.entry import fill_cache, mean_square, regularised
+from kanstudio.training.kernel.compiled import in_another_process, on_disk, signature
+from kanstudio.training.kernel.entry import FILL, GRADIENT, LOSS, PENALTY, evaluate
 from kanstudio.training.kernel.penalty import METRICS
 from kanstudio.training.kernel.plan import Plan, Sizes, make_plan
 from kanstudio.training.kernel.rows import TILE
@@ -75,7 +77,17 @@ def _tiles(values: FloatArray) -> FloatArray:
 class KernelObjective:
     """Loss and gradient on the CPU in one compiled call; see Objective."""
 
-    def __init__(self, network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
+    def __init__(
+        self,
+        network: Network,
+        dataset: Dataset,
+        settings: TrainingSettings,
+        *,
+        cached: bool = True,
+    ) -> None:
+        """cached: keep the B-splines of the inputs; they need compiled code right away."""
+        if cached:
+            prepare()
         layout: Packing = packing(network, affine_trainable=settings.affine_trainable)
         self._plan, sizes = make_plan(network, layout)
         first = self._plan.layers[0]
@@ -91,8 +103,8 @@ class KernelObjective:
             settings.lamb_coefdiff,
         ])  # fmt: skip
         self._dataset = dataset
-        self._train, self._test = (
-            _Samples(x, y, weight, self, cache=True)
+        self.train, self._test = (
+            _Samples(x, y, weight, self, cached)
             for x, y, weight in (
                 (dataset.train_x, dataset.train_y, dataset.train_weight),
                 (dataset.test_x, dataset.test_y, dataset.test_weight),
@@ -112,46 +124,65 @@ class KernelObjective:
 
     def fill(self, samples: _Samples) -> None:
         """Compute the B-splines of the inputs once: neither samples nor knots change."""
-        fill_cache(
-            self._plan, samples.x, self._work, self._indices, samples.features, samples.indices
-        )
+        evaluate(*self.arguments(np.zeros(len(self._gradient)), samples, FILL))
 
-    def _arguments(self, params: FloatArray, samples: _Samples) -> tuple[Any, ...]:
+    def arguments(self, params: FloatArray, samples: _Samples, task: int) -> tuple[Any, ...]:
+        """What the compiled entry takes."""
         return (
             self._plan, np.ascontiguousarray(params), self._affine, samples.x, samples.y,
             samples.shares, samples.features, samples.indices, self._work, self._indices,
-            self._weights, self._weight_sums, self._affine_sums, self._gradient,
+            self._weights, self._weight_sums, self._affine_sums, self._gradient, task, samples.n,
+            self._metric, self._factors, self._moments, self._scores, self._nodes,
         )  # fmt: skip
 
     def evaluate(self, params: FloatArray, rows: IntArray | None = None) -> Evaluation:
-        samples = self._train if rows is None else self._batch(rows)
-        arguments = self._arguments(params, samples)
-        if self._lamb == 0:
-            return Evaluation(mean_square(*arguments, True), 0.0, self._gradient.copy())
-        mse, reg = regularised(
-            *arguments, samples.n, self._metric, self._factors, self._moments, self._scores,
-            self._nodes,
-        )  # fmt: skip
+        samples = self.train if rows is None else self._batch(rows)
+        task = GRADIENT if self._lamb == 0 else PENALTY
+        mse, reg = evaluate(*self.arguments(params, samples, task))
         return Evaluation(mse, reg, self._gradient.copy())
 
     def _batch(self, rows: IntArray) -> _Samples:
         data = self._dataset
         weight = None if data.train_weight is None else data.train_weight[rows]
-        return _Samples(data.train_x[rows], data.train_y[rows], weight, self, cache=False)
+        return _Samples(data.train_x[rows], data.train_y[rows], weight, self, False)
 
     def test_mse(self, params: FloatArray) -> float:
-        return float(mean_square(*self._arguments(params, self._test), False))
+        return float(evaluate(*self.arguments(params, self._test, LOSS))[0])
 
 
 def warm_up() -> None:
     """Compile the kernel, or load what was compiled on this machine before."""
-    network = empty_network([1, 1])
+    _smallest(cached=True)
+
+
+def _smallest(*, cached: bool) -> KernelObjective:
     one = np.zeros((1, 1))
     data = Dataset(one, one, one, one)
-    params = packing(network, affine_trainable=True).pack(network)
-    for lamb in (0.0, 1.0):
-        settings = TrainingSettings(affine_trainable=True, lamb=lamb)
-        KernelObjective(network, data, settings).evaluate(params)
+    return KernelObjective(empty_network([1, 1]), data, TrainingSettings(), cached=cached)
+
+
+def _smallest_call() -> tuple[Any, ...]:
+    objective = _smallest(cached=False)
+    return objective.arguments(np.zeros(0), objective.train, LOSS)
+
+
+@lru_cache(maxsize=1)
+def prepare() -> None:
+    """Have another process compile what is not on disk yet; once per process.
+
+    Code that was just compiled and the same code from disk may round differently, since the
+    former shares parts with other code in its process. After this, all processes load the
+    same code, and give the same numbers bit for bit.
+    """
+    if not on_disk(evaluate, _smallest_call()):
+        in_another_process(
+            "from kanstudio.training.kernel.objective import compile_entry; compile_entry()"
+        )
+
+
+def compile_entry() -> None:
+    """Compile the entry and keep it on disk."""
+    evaluate.compile(signature(_smallest_call()))
 
 
 __all__ = ["KernelObjective", "Plan", "supports", "warm_up"]

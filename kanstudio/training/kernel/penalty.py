@@ -52,8 +52,9 @@ def entropy(scores, start, n_lines, line, count, step, factor, by_scores):  # ty
 
 
 @compiled(relaxed=False)
-def coefficients(plan, params, strength, change_strength, factor, gradient):  # type: ignore[no-untyped-def]
-    """|coef| and |difference of neighbours|; factor times the derivatives into gradient."""
+def coefficients(plan, params, factors, gradient):  # type: ignore[no-untyped-def]
+    """|coef| and |difference of neighbours|; lamb times the derivatives into gradient."""
+    factor, strength, change_strength = factors[0], factors[3], factors[4]
     result = 0.0
     for index in range(len(plan.layers) - 1):
         layer = plan.layers[index]
@@ -163,24 +164,51 @@ def attribution_slopes(plan, deviations, by_scores, node_scores, by_nodes, by_de
 
 
 @compiled(relaxed=False)
-def penalty(plan, metric, l1, strength, deviations, scores, by_scores, nodes, by_nodes, slopes):  # type: ignore[no-untyped-def]
-    """l1 and entropy of the scores; derivatives by the deviations into slopes."""
+def finish(squares, n, deviations):  # type: ignore[no-untyped-def]
+    """Standard deviations of n samples; 0 for a single one."""
+    for k in range(len(squares)):
+        deviations[k] = math.sqrt(squares[k] / (n - 1)) if n > 1 else 0.0
+
+
+@compiled(relaxed=False)
+def rates(deviations, factor, n, slopes):  # type: ignore[no-untyped-def]
+    """From derivatives by deviations to factors of a sample's distance from the mean."""
+    for k in range(len(slopes)):
+        if deviations[k] > 0.0:
+            slopes[k] *= factor / ((n - 1) * deviations[k])
+        else:
+            slopes[k] = 0.0
+
+
+@compiled(relaxed=False)
+def penalty(plan, metric, factors, n, squares, deviations, scores, nodes, slopes):  # type: ignore[no-untyped-def]
+    """l1 and entropy of the scores that n samples give.
+
+    slopes: lamb times the derivative, as factors of a sample's distance from the mean.
+    """
+    l1, strength = factors[1], factors[2]
+    finish(squares, n, deviations)
     clear(slopes, 0, len(slopes))
     if metric == BACKWARD:
-        attribution(plan, deviations, scores, nodes)
+        attribution(plan, deviations, scores[0], nodes[0])
     else:
-        forward_scores(plan, metric, deviations, scores)
+        forward_scores(plan, metric, deviations, scores[0])
     result = 0.0
-    for i in range(len(scores)):
-        result += l1 * scores[i]
-        by_scores[i] = l1
+    for i in range(scores.shape[1]):
+        result += l1 * scores[0, i]
+        scores[1, i] = l1
     for index in range(len(plan.layers) - 1):
         layer = plan.layers[index]
-        n, m, first = layer.n_subnodes, layer.n_sources, layer.scores
-        result += entropy(scores, first, n, m, m, 1, strength, by_scores)
-        result += entropy(scores, first, m, 1, n, m, strength, by_scores)
+        # First the rows of the matrix (subnode, source), then its columns.
+        n_lines, line, count, step = layer.n_subnodes, layer.n_sources, layer.n_sources, 1
+        for _ in range(2):
+            result += entropy(
+                scores[0], layer.scores, n_lines, line, count, step, strength, scores[1]
+            )
+            n_lines, line, count, step = layer.n_sources, 1, layer.n_subnodes, layer.n_sources
     if metric == BACKWARD:
-        attribution_slopes(plan, deviations, by_scores, nodes, by_nodes, slopes)
+        attribution_slopes(plan, deviations, scores[1], nodes[0], nodes[1], slopes)
     else:
-        forward_slopes(plan, metric, deviations, by_scores, slopes)
+        forward_slopes(plan, metric, deviations, scores[1], slopes)
+    rates(deviations, factors[0], n, slopes)
     return result

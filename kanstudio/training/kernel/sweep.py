@@ -99,11 +99,11 @@ def forward(plan, params, affine, weights, features, cached, work, indices):  # 
     for index in range(len(plan.layers) - 1):
         layer = plan.layers[index]
         clear(work, layer.sum_row * TILE, layer.n_subnodes * TILE)
-        if index == 0 and cached:
-            add_splines(plan, layer, features, 0, indices, weights, work)
-        else:
+        known = index == 0 and cached
+        if not known:
             fill_features(plan, layer, work, indices)
-            add_splines(plan, layer, work, layer.feature_row, indices, weights, work)
+        source, base = (features, 0) if known else (work, layer.feature_row)
+        add_splines(plan, layer, source, base, indices, weights, work)
         add_symbolic(plan, layer, params, work)
         fill_nodes(plan, layer, plan.layers[index + 1], affine, work)
 
@@ -198,10 +198,8 @@ def backward(  # type: ignore[no-untyped-def]
         layer = plan.layers[index]
         inputs = index > 0
         nodes_backward(plan, layer, plan.layers[index + 1], affine, work, affine_sums)
-        if index == 0 and cached:
-            add_products(plan, layer, features, 0, indices, work, weight_sums)
-        else:
-            add_products(plan, layer, work, layer.feature_row, indices, work, weight_sums)
+        source, base = (features, 0) if index == 0 and cached else (work, layer.feature_row)
+        add_products(plan, layer, source, base, indices, work, weight_sums)
         if inputs:
             clear(work, layer.dx_row * TILE, layer.n_sources * TILE)
             add_slopes(plan, layer, indices, weights, work)
