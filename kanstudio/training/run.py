@@ -130,7 +130,7 @@ class TrainingRun(Iterator[Progress]):
         self.state: State = "running"
         self.message = ""
         self._at = start
-        self._dataset = dataset = source
+        self._dataset = source
         self._loss_fn = loss_fn
         if loss_fn is not None and start.settings.optimizer == "LM":
             raise TrainingError(
