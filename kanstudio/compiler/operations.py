@@ -141,7 +141,8 @@ NUMPY_OPERATIONS: Mapping[type, Callable[..., Any]] = {
     sympy.bessely: lambda order, x: np.where(x > 0, scipy.special.yv(order, x), np.nan),
     sympy.besseli: scipy.special.iv,
     sympy.besselk: lambda order, x: np.where(x > 0, scipy.special.kv(order, x), np.nan),
-    sympy.airyai: lambda x: scipy.special.airy(x)[0],
+    # Beyond 200 scipy has no value; there Ai is 0 in float64.
+    sympy.airyai: lambda x: scipy.special.airy(np.minimum(x, 200.0))[0],
     sympy.airybi: lambda x: scipy.special.airy(x)[2],
     sympy.Si: lambda x: scipy.special.sici(x)[0],
     sympy.Ci: lambda x: np.where(x > 0, scipy.special.sici(x)[1], np.nan),

@@ -9,13 +9,15 @@ import sympy as sp
 from kanstudio import functions
 from kanstudio.errors import FormulaError, KanStudioError
 from kanstudio.formula import algebra
-from kanstudio.formula.latex import latex_of_expression
+from kanstudio.formula.latex import latex_of_name
 from kanstudio.formula.printing import format_text
 from kanstudio.formula.reading import parse
 from kanstudio.formula.symbols import GREEK
 from kanstudio.formula.words import is_name
 
 _X = sp.Symbol("x")
+# A name of x whose LaTeX stands nowhere else.
+_PLACE = "Q_9"
 
 
 def read(text: str) -> sp.Expr:
@@ -34,9 +36,9 @@ def write(expr: sp.Expr, symbol: sp.Symbol) -> str:
 
 def template(expr: sp.Expr) -> str:
     """LaTeX with {(x)} in place of x, and {x} where x has brackets of its own."""
-    # In the order at hand: sympy takes long to find its own.
-    shown = latex_of_expression(expr, symbol_names={_X: "{(x)}"}, order="none")
-    return shown.replace(r"\left({(x)} \right)", r"\left({x} \right)")
+    text = format_text(expr, names={_X: _PLACE})
+    shown = parse(text, (_PLACE,)).outputs[0].latex.replace(latex_of_name(_PLACE), "{(x)}")
+    return shown.replace(r"\left({(x)}\right)", r"\left({x}\right)")
 
 
 def substitute(expr: sp.Expr, argument: sp.Expr) -> sp.Expr:
