@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import sympy as sp
 from expressions import SYMBOLS, VARIABLES, every_function
 from hypothesis import HealthCheck, given, settings
 
 from kanstudio import formula
+from kanstudio.compiler import sympy_function
 from kanstudio.errors import FormulaError
 
 x, y, z = SYMBOLS
+POINTS = np.random.default_rng(3).uniform(-2, 3, (30, 3))
 
 
 def read(text: str) -> sp.Expr:
@@ -69,3 +72,13 @@ def test_variables_with_names_of_functions_and_constants() -> None:
 def test_what_formulas_lack_is_an_error(expr: sp.Expr, message: str) -> None:
     with pytest.raises(FormulaError, match=message):
         formula.format_text(expr)
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])
+@given(every_function())
+def test_latex_reads_as_the_same_value(expr: sp.Expr) -> None:
+    shown = formula.latex(expr)
+    values = [sympy_function([item], VARIABLES)(POINTS) for item in (expr, read(shown))]
+    steady = sympy_function([expr], VARIABLES)(POINTS * (1 + 1e-14))
+    counts = np.isfinite(values[0]) & np.isclose(values[0], steady, rtol=1e-10)
+    assert np.allclose(values[0][counts], values[1][counts], rtol=1e-9, atol=1e-12), shown

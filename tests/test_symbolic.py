@@ -136,7 +136,7 @@ def test_every_output_has_its_expression_and_name():
     assert found.expressions == (x * y, sp.sin(x))
     assert found.outputs == ("f", "g")
     assert str(found) == "f = x*y\ng = sin(x)"
-    assert found.latex() == (r"x y", r"\sin{\left(x \right)}")
+    assert found.latex() == (r"x y", r"\sin\left(x\right)")
 
 
 def test_answer_unpacks_like_pykans():
@@ -265,7 +265,7 @@ def test_readable_formula_rounds_and_knows_simple_numbers():
     network = noisy(compiled("exp(sin(pi*x) + y^2)/3"), 1e-6)
     found = readable(network)
     assert found.text == ("f = exp(y^2 + sin(pi*x))/3",)
-    assert found.latex == (r"f = \frac{e^{y^{2} + \sin{\left(\pi x \right)}}}{3}",)
+    assert found.latex == (r"f = \frac{e^{y^{2} + \sin\left(\pi x\right)}}{3}",)
     assert found.note == ""
     assert readable(compiled("2.71951234*x")).text == ("y = 2.72*x",)
     assert readable(compiled("2.7195*x"), digits=6).text == ("y = 2.7195*x",)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from itertools import pairwise
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
 
 from kanstudio import functions
+from kanstudio.errors import FormulaError
 from kanstudio.formula.ast import (
     Call,
     Compare,
@@ -23,9 +26,14 @@ from kanstudio.formula.ast import (
     Truth,
     Variable,
 )
+from kanstudio.formula.parser import Parser
+from kanstudio.formula.printing import format_text
 from kanstudio.formula.spelling import GREEK_FUNCTIONS
 from kanstudio.formula.symbols import GREEK, OTHERS
+from kanstudio.formula.tokens import tokenize
+from kanstudio.formula.words import Words
 
+_MOST_EXACT = 15
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 _SPLIT_NAME = re.compile(r"([A-Za-z]+?)_?(\d+|_.*)?", re.ASCII)
 _NAMED = re.compile(r"(\\(?:[a-z]+|operatorname\{[a-z]+\}))(\\left\(.*)", re.DOTALL)
@@ -61,7 +69,24 @@ def latex_of_node(node: Node) -> str:
 
 
 def latex(expr: sp.Expr) -> str:
-    """LaTeX of a sympy expression, names as in `latex_of_name`."""
+    """LaTeX of a sympy expression, names as in `latex_of_name`.
+
+    `parse` reads it as the same value, given expr's variables; where expr has what formulas
+    lack, it is sympy's LaTeX.
+    """
+    try:
+        return latex_of_node(syntax_tree(format_text(expr), expr.free_symbols))
+    except (FormulaError, RecursionError):
+        return _latex_of_sympy(expr)
+
+
+def syntax_tree(text: str, symbols: Iterable[sp.Symbol]) -> Node:
+    """The tree of a text that `format_text` has written."""
+    words = Words(text, sorted(symbol.name for symbol in symbols), (), ())
+    return Parser(text, words.resolve(tokenize(text)), {}).parse()
+
+
+def _latex_of_sympy(expr: sp.Expr) -> str:
     names = {symbol: latex_of_name(symbol.name) for symbol in expr.free_symbols}
     return latex_of_expression(expr, symbol_names=names)
 
@@ -129,6 +154,8 @@ def _logic(node: Logic) -> str:
 
 def _number(text: str) -> tuple[str, int]:
     mantissa, _, exponent = text.lower().partition("e")
+    if len(mantissa) > _MOST_EXACT and "." in mantissa:
+        mantissa = mantissa.rstrip("0")  # they say only that this is a float
     mantissa = f"0{mantissa}" if mantissa.startswith(".") else mantissa.removesuffix(".")
     if not exponent:
         return mantissa, _ATOM
@@ -205,10 +232,28 @@ def _call(node: Call) -> tuple[str, int]:
         return rf"\binom{{{first}}}{{{items[1]}}}", _ATOM
     if name == "mod":
         return rf"{_fitted(shown[0], _POWER)} \bmod {_fitted(shown[1], _POWER)}", _SUM
-    if len(items) == 1 and name not in OTHERS and name not in GREEK_FUNCTIONS.values():
-        return functions.get(name).to_latex(first), _ATOM
-    command = f"\\{name}" if name in _FUNCTIONS_OF_TEX else rf"\operatorname{{{name}}}"
+    if len(items) == 1 and (template := _readable(name)):
+        return template.replace("{x}", first), _ATOM
+    escaped = name.replace("_", r"\_")
+    command = f"\\{name}" if name in _FUNCTIONS_OF_TEX else rf"\operatorname{{{escaped}}}"
     return rf"{command}\left({', '.join(items)}\right)", _ATOM
+
+
+@lru_cache(maxsize=256)
+def _readable(name: str) -> str:
+    """The table's LaTeX of a function with {x} for the argument, if `parse` reads it; or ""."""
+    if name == "cbrt":
+        return r"\sqrt[3]{{x}}"
+    if name in OTHERS or name in GREEK_FUNCTIONS.values():
+        return ""
+    shown = functions.get(name).to_latex("z")
+    call = Call(name, (Variable("z", start=0, end=0),), start=0, end=0)
+    try:
+        same = syntax_tree(shown, [sp.Symbol("z")]) == call
+    except FormulaError:
+        return ""
+    template = functions.get(name).to_latex("{x}")
+    return template if same and template.count("{x}") == 1 else ""
 
 
 def _cases(items: list[str]) -> str:
