@@ -153,7 +153,7 @@ def test_declared_variables_keep_their_order() -> None:
 def test_latex_of_cases_to_a_power(exponent: float) -> None:
     cases = sp.Piecewise((x, x > 0), (1, True))
     shown = formula.latex(sp.Pow(cases, sp.nsimplify(exponent), evaluate=False))
-    assert r"\begin{cases} x" in shown
+    assert r"\begin{cases}x" in shown
 
 
 def test_cases_without_a_last_one_are_written_without_their_last_condition() -> None:
