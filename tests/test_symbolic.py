@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from strategies import networks, samples
 
 import kanstudio
-from kanstudio import formula
+from kanstudio import formula, functions
 from kanstudio.compiler import STRATEGIES, compile_network, sympy_function
 from kanstudio.datasets import feynman_problems
 from kanstudio.errors import CompileError, DataError, FormulaError, KanStudioError
@@ -130,6 +130,24 @@ def test_text_of_the_formula_compiles_to_the_same_values(expression):
     assert error <= 1e-9 * (1 + np.abs(expected[real]).max())
 
 
+@pytest.mark.parametrize("name", [*functions.names(), "x^(1/3)", "1/x^2.5", "sin(x) + exp(x)"])
+def test_every_function_of_the_table_comes_back_with_its_affine_map(name):
+    plain = one_edge(name, (1, 0, 1, 0))
+    assert symbolic_formula(plain).expressions == (functions.get(name).sympy(x),)
+    moved = one_edge(name, (0.5, 0.7, 3, -2))
+    found = symbolic_formula(moved)
+    points = np.linspace(-0.9, 0.9, 20)[:, None]
+    expected = evaluate(moved, points)
+    value = values(found.expressions, found.variables, points)
+    real = np.isfinite(value)
+    assert np.abs(value - expected)[real].max() <= 1e-12 * (1 + np.abs(expected).max())
+
+
+def one_edge(name: str, affine: tuple[float, float, float, float]) -> Network:
+    network = empty_network([1, 1], input_names=["x"])
+    return edits.set_function(network, EdgeRef(0, 0, 0), name, affine)
+
+
 def test_every_output_has_its_expression_and_name():
     model = kanstudio.compile("f = x*y; g = sin(x)", dtype=torch.float64)
     found = model.symbolic_formula()
@@ -217,6 +235,8 @@ def test_spline_edge_is_a_named_function_with_its_domain():
     assert float(found.expressions[0].subs(x, 0.3)) == pytest.approx(expected, rel=1e-14)
     assert float(found.expressions[0].evalf(subs={x: 0.3})) == pytest.approx(expected, rel=1e-14)
     assert symbolic_formula(network).expressions == found.expressions
+    plain = sp.lambdify(x, found.expressions[0])
+    assert plain(0.3) == pytest.approx(expected, rel=1e-14)
 
 
 def test_both_fronts_of_an_edge_and_its_mask_count():
@@ -336,6 +356,14 @@ def test_numbers_left_by_training_become_simple(text):
     assert symbolic_formula(network, tolerance=1e-3).expressions[0] == typed(text)
 
 
+def test_factor_that_training_moved_into_an_exponent_comes_back():
+    network = one_edge("exp", (2.00001, 0.3, 3 * math.exp(-0.3) + 1e-5, 0))
+    assert symbolic_formula(network, tolerance=1e-3).expressions == (3 * sp.exp(2 * x),)
+    assert symbolic_formula(compiled("1.5*exp(x + 0.37)")).expressions[0] == typed(
+        "1.5*exp(x + 0.37)"
+    )
+
+
 @settings(max_examples=25)
 @given(expressions(6), st.sampled_from([1e-2, 1e-4, 1e-8]), st.integers(0, 99))
 def test_simple_numbers_keep_every_output_within_the_tolerance(expression, tolerance, seed):
@@ -348,9 +376,8 @@ def test_simple_numbers_keep_every_output_within_the_tolerance(expression, toler
     found = symbolic_formula(network, samples=points, tolerance=tolerance)
     expected = values(exact.expressions, exact.variables, points)
     error = np.abs(values(found.expressions, found.variables, points) - expected)
-    # Two stages may use up the tolerance each.
     real = np.isfinite(expected)
-    assert error[real].max() <= 2.5 * tolerance * np.abs(expected[real]).max()
+    assert error[real].max() <= 1.01 * tolerance * np.abs(expected[real]).max()
 
 
 # Simplify

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import sympy as sp
 
 from kanstudio.network.network import FloatArray
-from kanstudio.symbolic.arithmetic import Number, replaced
+from kanstudio.symbolic.arithmetic import exponential, multiply, replaced
 from kanstudio.symbolic.constants import EXACT, recognise
-from kanstudio.symbolic.program import Program
+from kanstudio.symbolic.program import Program, values
 
 _SIMPLE_DENOMINATOR = 20
 _START = 10.0
 _STEP = 100.0
+_PASSES = 4
+_LARGEST_SHIFT = 100
 
 
 def within(found: FloatArray, expected: FloatArray, tolerance: float) -> bool:
@@ -37,19 +40,40 @@ def cleaned(
     expressions: Sequence[sp.Expr],
     symbols: Sequence[sp.Symbol],
     samples: FloatArray,
+    expected: FloatArray,
     tolerance: float,
-    number: Number,
 ) -> list[sp.Expr]:
-    """The expressions with simple numbers, at most ``tolerance`` off at the samples.
+    """The expressions with simple numbers, at most ``tolerance`` off expected at the samples.
+
+    expected (n, expressions): the values that count, see ``within``.
+    """
+
+    def once(found: list[sp.Expr]) -> list[sp.Expr]:
+        program = Program(found, symbols, samples)
+        accepted = _accepted(program, expected, tolerance)
+        return [replaced(item, accepted, recognise) for item in found] if accepted else found
+
+    found = list(expressions)
+    for _ in range(_PASSES):
+        before = found
+        found = once(found)
+        joined = [_joined(item) for item in found] if _n_rough(found) else found
+        if joined != found:
+            joined = once(joined)
+            fits = within(values(joined, symbols, samples), expected, tolerance)
+            if fits and _n_rough(joined) < _n_rough(found):
+                found = joined
+        if found == before:
+            break
+    return found
+
+
+def _accepted(program: Program, expected: FloatArray, tolerance: float) -> dict[sp.Expr, sp.Expr]:
+    """Simple numbers for those of a program.
 
     The roughest replacements are tried first, all together; where they do too much harm,
     each half on its own, and so on; what is refused is tried again more closely.
     """
-    program = Program(expressions, symbols, samples)
-    left = [item for item in program.numbers if _is_rough(item)]
-    if not left:
-        return list(expressions)
-    expected = program.run()
     accepted: dict[sp.Expr, sp.Expr] = {}
 
     def fits(candidates: Mapping[sp.Expr, sp.Expr]) -> bool:
@@ -66,6 +90,7 @@ def cleaned(
             take(candidates[:half])
             take(candidates[half:])
 
+    left = [item for item in program.numbers if _is_rough(item)]
     spread = _START * tolerance
     while left and spread > EXACT / _STEP:
         close = max(spread, EXACT)
@@ -73,9 +98,23 @@ def cleaned(
         take([(item, new) for item, new in tried if new is not None])
         left = [item for item in left if item not in accepted]
         spread /= _STEP
-    if not accepted:
-        return list(expressions)
-    return [replaced(expression, accepted, number) for expression in expressions]
+    return accepted
+
+
+def _joined(expression: sp.Expr) -> sp.Expr:
+    """c*exp(b + u) as (c*e^b)*exp(u): training moves c and b against each other."""
+    made: dict[sp.Basic, sp.Expr] = {}
+    for node in sp.postorder_traversal(expression):
+        if isinstance(node, sp.exp) and node.args[0].is_Add:
+            shift, rest = node.args[0].as_coeff_Add()
+            if shift != 0 and abs(shift) < _LARGEST_SHIFT:
+                outside = sp.Float(math.exp(float(shift)))
+                made[node] = multiply([outside, exponential(rest, recognise)])
+    return replaced(expression, made, recognise) if made else expression
+
+
+def _n_rough(expressions: Sequence[sp.Expr]) -> int:
+    return sum(_is_rough(node) for e in expressions for node in sp.preorder_traversal(e))
 
 
 def _is_rough(item: sp.Expr) -> bool:

@@ -132,8 +132,8 @@ def _found(
     network: Network, symbols: tuple[sp.Symbol, ...], x: FloatArray, tolerance: float
 ) -> SymbolicFormula:
     splines: dict[EdgeRef, SplineTerm] = {}
-    found = _closest(network, symbols, splines, x, tolerance)
-    found = cleaned(found, symbols, x, tolerance, recognise)
+    found, expected = _closest(network, symbols, splines, x, tolerance)
+    found = cleaned(found, symbols, x, expected, tolerance)
     found = [with_numbers(folded(expression, recognise), _without_bits) for expression in found]
     return SymbolicFormula(
         expressions=tuple(found),
@@ -178,8 +178,8 @@ def _closest(
     splines: dict[EdgeRef, SplineTerm],
     x: FloatArray,
     tolerance: float,
-) -> list[sp.Expr]:
-    """Expressions with the simplest numbers for the network's that are close enough."""
+) -> tuple[list[sp.Expr], FloatArray]:
+    """Expressions with simple numbers for the network's, if close enough, and exact values."""
 
     def build(number: Number) -> list[sp.Expr]:
         found = expressions(network, symbols, Spelling(number, spline))
@@ -195,8 +195,8 @@ def _closest(
     for spread in (tolerance / 4, EXACT) if tolerance > _EXACT_TOLERANCE else (EXACT,):
         found = build(partial(shortened, spread=spread))
         if within(values(found, symbols, x), expected, tolerance):
-            return found
-    return plain
+            return found, expected
+    return plain, expected
 
 
 def _without_bits(item: sp.Expr) -> sp.Expr:

@@ -120,7 +120,7 @@ def _operation(node: sp.Basic) -> Operation:
     if known is not None:
         return known
     if isinstance(node, SplineFunction):
-        return _of_array(type(node).curve.values)
+        return type(node).curve.values
     found = functions.match(node)
     if found is None:
         raise KanStudioError(f"{type(node).__name__} has no value here")
@@ -129,13 +129,5 @@ def _operation(node: sp.Basic) -> Operation:
     def apply(*arguments: Any) -> Any:
         x = np.array(arguments[position], dtype=np.float64)
         return function(torch.from_numpy(np.atleast_1d(x))).numpy().reshape(x.shape)
-
-    return apply
-
-
-def _of_array(function: Callable[[FloatArray], FloatArray]) -> Operation:
-    def apply(x: Any) -> Any:
-        points = np.array(x, dtype=np.float64)
-        return function(np.atleast_1d(points)).reshape(points.shape)
 
     return apply

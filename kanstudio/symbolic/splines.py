@@ -33,12 +33,13 @@ class Curve:
         return self.knots[self.degree], self.knots[len(self.knots) - self.degree - 1]
 
     def values(self, x: ArrayLike) -> FloatArray:
-        """The curve at x (n,)."""
-        points = np.asarray(x, dtype=np.float64)
-        spline = basis_matrix(points, np.array(self.knots), self.degree) @ np.array(self.coef)
+        """The curve at numbers x, of any shape."""
+        points = np.array(x, dtype=np.float64)
+        flat = points.ravel()
+        spline = basis_matrix(flat, np.array(self.knots), self.degree) @ np.array(self.coef)
         with np.errstate(over="ignore"):
-            silu = points / (1 + np.exp(-points))
-        total: FloatArray = spline + self.base * silu
+            silu = flat / (1 + np.exp(-flat))
+        total: FloatArray = (spline + self.base * silu).reshape(points.shape)
         return total
 
 
@@ -57,7 +58,7 @@ class SplineFunction(sp.Function):
 
     @classmethod
     def _at(cls, x: sp.Expr) -> float:
-        return float(cls.curve.values([float(x)])[0])
+        return float(cls.curve.values(float(x)))
 
     def _eval_evalf(self, prec: int) -> sp.Expr | None:
         x = self.args[0].evalf(15)
@@ -75,7 +76,8 @@ def spline_function(name: str, curve: Curve) -> type[SplineFunction]:
     """The function of this name and curve: the same class for the same values."""
     made = _made.get((name, curve))
     if made is None:
-        made = type(name, (SplineFunction,), {"curve": curve})
+        # _imp_ is where sympy's lambdify looks for the values of a function.
+        made = type(name, (SplineFunction,), {"curve": curve, "_imp_": staticmethod(curve.values)})
         _made[name, curve] = made
     return made
 
