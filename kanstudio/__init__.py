@@ -17,7 +17,7 @@ from kanstudio.errors import (
 
 if TYPE_CHECKING:
     from kanstudio.app.notebook import studio
-    from kanstudio.compiler.public import compile, kanpiler
+    from kanstudio.compiler.public import compile, cost_report, kanpiler
     from kanstudio.datasets import (
         create_dataset,
         create_dataset_from_data,
@@ -33,6 +33,7 @@ _LAZY = {
     "KAN": "kanstudio.kan",
     "add_function": "kanstudio.functions",
     "compile": "kanstudio.compiler.public",
+    "cost_report": "kanstudio.compiler.public",
     "create_dataset": "kanstudio.datasets",
     "create_dataset_from_data": "kanstudio.datasets",
     "get_feynman_dataset": "kanstudio.datasets",
@@ -52,6 +53,7 @@ __all__ = [
     "TrainingError",
     "add_function",
     "compile",
+    "cost_report",
     "create_dataset",
     "create_dataset_from_data",
     "get_feynman_dataset",

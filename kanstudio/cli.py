@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +88,12 @@ def _add_serve(commands: Any) -> None:
 def _add_compile(commands: Any) -> None:
     command = commands.add_parser("compile", help="say which network a formula becomes")
     _add_formula(command)
+    command.add_argument(
+        "--strategy",
+        choices=("shared", "compact", "tree"),
+        default="shared",
+        help="how the network is laid out; what each costs is shown",
+    )
     command.add_argument("--json", action="store_true", help="machine readable")
     command.set_defaults(run=run_compile)
 
@@ -200,46 +207,48 @@ def run_serve(arguments: argparse.Namespace) -> int:
 
 
 def run_compile(arguments: argparse.Namespace) -> int:
-    from kanstudio.compiler import compile_network, requirements
+    from kanstudio.compiler import compile_network, cost_of, cost_report, requirements
     from kanstudio.editor.document import output_names, read_formula
 
     parsed = read_formula(arguments.formula, arguments.inputs)
     expressions = [output.expr for output in parsed.outputs]
-    network = compile_network(expressions, parsed.variables, output_names(parsed))
-    needed = [f"{item} ({item.reason})" for item in requirements(expressions)]
+    network = compile_network(
+        expressions, parsed.variables, output_names(parsed), strategy=arguments.strategy
+    )
+    cost = cost_of(network)
     facts = {
         "formula": parsed.text,
         "inputs": list(network.input_names),
         "outputs": list(network.output_names),
+        "strategy": arguments.strategy,
         "width": network.width,
         "mult_arity": network.mult_arity,
-        "depth": network.depth,
-        "edges": network.n_edge,
-        "parameters": n_parameters(network),
-        "requires": needed,
+        "depth": cost.depth,
+        "nodes": cost.nodes,
+        "edges": cost.edges,
+        "parameters": cost.parameters,
+        "requires": [f"{item} ({item.reason})" for item in requirements(expressions)],
         "notes": list(parsed.notes),
+        "costs": {
+            name: asdict(other)
+            for name, other in cost_report(expressions, parsed.variables).items()
+        },
     }
     print(json.dumps(facts) if arguments.json else _table(facts))
     return 0
 
 
-def n_parameters(network: Network) -> int:
-    """Trainable numbers of the active fronts."""
-    n_total = 0
-    for layer in network.layers:
-        n_total += int(layer.symbolic_active.sum()) * layer.affine.shape[2]
-        # scale_base and scale_sp beside the coefficients
-        n_total += int(layer.spline_active.sum()) * (layer.coef.shape[2] + 2)
-    return n_total
-
-
 def _table(facts: dict[str, Any]) -> str:
-    names = ("inputs", "outputs", "requires", "notes")
+    """The facts line by line, and the costs of all strategies as a table below."""
     lines = []
     for key, value in facts.items():
-        shown = ", ".join(value) if key in names else value
-        if shown not in ("", None):
+        shown = ", ".join(value) if key in {"inputs", "outputs", "requires", "notes"} else value
+        if shown not in ("", None) and key != "costs":
             lines.append(f"{key:<12}{shown}")
+    columns = ("nodes", "edges", "depth", "parameters")
+    lines += ["", "".join([f"{'strategy':<12}", *(f"{column:>12}" for column in columns)])]
+    for name, cost in facts["costs"].items():
+        lines.append("".join([f"{name:<12}", *(f"{cost[column]:>12}" for column in columns)]))
     return "\n".join(lines)
 
 

@@ -162,3 +162,14 @@ def test_a_dtype_that_is_not_floating_is_an_error(dtype):
 def test_bytes_are_no_formula():
     with pytest.raises(CompileError, match="bytes is no formula"):
         kanstudio.compile(b"x")
+
+
+def test_costs_of_texts_and_of_expressions_are_the_networks():
+    x, y = sympy.symbols("x y")
+    for formulas in ("a = x*y + x; b = sin(x*y)", [x * y + x, sympy.sin(x * y)]):
+        report = kanstudio.cost_report(formulas)
+        for strategy, cost in report.items():
+            model = kanstudio.compile(formulas, strategy=strategy)
+            assert (model.n_edge, model.depth) == (cost.edges, cost.depth)
+    with pytest.raises(CompileError, match="zeta"):
+        kanstudio.cost_report(sympy.zeta(x))

@@ -35,6 +35,7 @@ PUBLIC = ERRORS | {
     "KAN",
     "add_function",
     "compile",
+    "cost_report",
     "create_dataset",
     "create_dataset_from_data",
     "get_feynman_dataset",

@@ -30,6 +30,16 @@ def test_compile_tells_the_network(capsys: pytest.CaptureFixture[str]) -> None:
     assert (facts["depth"], facts["edges"], facts["parameters"]) == (2, 3, 12)
 
 
+def test_compile_compares_the_layouts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("compile", "x*y + x*z", "--strategy", "tree", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["strategy"], facts["edges"]) == ("tree", facts["costs"]["tree"]["edges"])
+    assert facts["costs"]["shared"]["edges"] < facts["edges"]
+    assert run("compile", "x*y + x*z") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[-3:]] == ["shared", "compact", "tree"]
+
+
 def test_compile_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("compile", "x*y", "--inputs", "y,x") == 0
     printed = capsys.readouterr().out

@@ -1,16 +1,18 @@
-"""Formulas in, torch modules out: what `kanstudio.compile` and `kanpiler` are."""
+"""Formulas in, torch modules out: `kanstudio.compile`, `kanpiler` and `cost_report`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import sympy
 import torch
 
-from kanstudio import formula
-from kanstudio.compiler import Strategy, compile_network, located
+from kanstudio import compiler, formula
+from kanstudio.compiler import Cost, Strategy, compile_network, located
 from kanstudio.compiler.evaluate import postorder
 from kanstudio.errors import CompileError
 from kanstudio.kan import KAN
@@ -74,6 +76,50 @@ def network_of(
     seed: int = 0,
 ) -> Network:
     """What `compile` compiles, as an immutable value."""
+    read = _read(formulas, inputs)
+    with _located(read):
+        return compile_network(
+            read.expressions,
+            read.inputs,
+            read.output_names,
+            strategy=strategy,
+            grid=grid,
+            degree=degree,
+            seed=seed,
+        )
+
+
+def cost_report(
+    formulas: Formula | Sequence[Formula],
+    inputs: Sequence[str | sympy.Symbol] | None = None,
+) -> dict[Strategy, Cost]:
+    """Nodes, active edges, depth and parameters that `compile` needs under each strategy.
+
+    formulas, inputs and errors as of `compile`.
+
+        >>> report = cost_report("x*y + x*z")
+        >>> report["shared"].edges, report["tree"].edges
+        (3, 6)
+    """
+    read = _read(formulas, inputs)
+    with _located(read):
+        return compiler.cost_report(read.expressions, read.inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What there is to compile; texts: where each expression was typed, or ""."""
+
+    expressions: list[sympy.Expr]
+    inputs: list[str]
+    output_names: tuple[str, ...]
+    texts: list[str]
+
+
+def _read(
+    formulas: Formula | Sequence[Formula],
+    inputs: Sequence[str | sympy.Symbol] | str | sympy.Symbol | None,
+) -> _Read:
     several = isinstance(formulas, Sequence) and not isinstance(formulas, str | bytes)
     listed: list[Formula] = list(formulas) if several else [formulas]
     declared = None if inputs is None else _names(inputs)
@@ -93,18 +139,21 @@ def network_of(
     # Parsed texts know the inputs as formulas spell them: lambda for λ.
     spelled = declared is None or all(isinstance(item, str) for item in listed)
     names = list(variables) if spelled else list(declared or ())
+    return _Read(
+        [expression for _, expression, _ in outputs],
+        names,
+        name_outputs([name for name, _, _ in outputs], names),
+        [text for _, _, text in outputs],
+    )
+
+
+@contextmanager
+def _located(read: _Read) -> Iterator[None]:
+    """An error about a function says where it stands in its text."""
     try:
-        return compile_network(
-            [expression for _, expression, _ in outputs],
-            names,
-            name_outputs([name for name, _, _ in outputs], names),
-            strategy=strategy,
-            grid=grid,
-            degree=degree,
-            seed=seed,
-        )
+        yield
     except CompileError as error:
-        raise located(error, [text for _, _, text in outputs]) from None
+        raise located(error, read.texts) from None
 
 
 def _names(inputs: object) -> list[str]:
