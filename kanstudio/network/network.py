@@ -62,7 +62,7 @@ class Layer:
     - coef (J, S, B): spline coefficients.
     - scale_base, scale_sp (J, S): factors of silu(x) and of the spline.
     - spline_mask, symbolic_mask (J, S): factor of each front; 0 switches it off.
-    - functions: J rows of S names from the function table; "0" is no function.
+    - functions: J rows of S names that `functions.get` knows; "0" is no function.
     - affine (J, S, 4): a, b, c, d of ``c * f(a * x + b) + d``.
     - subnode_scale, subnode_bias (J,); node_scale, node_bias (N,).
     """
