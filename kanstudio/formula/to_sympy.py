@@ -236,8 +236,8 @@ class _Builder:
         if node.name in {"sqrt", "pow", "root"}:
             return self.root_or_power(node, items)
         exprs = [item.expr for item in items]
-        if node.name in _DOUBLING:
-            return self.doubled(node, self.apply(node, exprs), 2 * size)
+        if node.name in _REPEATING:
+            return self.doubled(node, self.apply(node, exprs), _REPEATING[node.name] * size)
         with self.bounded(node):
             return Built(self.apply(node, exprs), None, size)
 
@@ -411,14 +411,18 @@ def _clip(x: sp.Expr, low: sp.Expr, high: sp.Expr) -> sp.Expr:
 
 
 def _binomial(n: sp.Expr, k: sp.Expr) -> sp.Expr:
-    """n! / (k! (n - k)!) for real n and k."""
+    """n! / (k! (n - k)!) for real n and k; a polynomial, without poles, for few factors."""
+    if k.is_Integer and 0 <= k <= _MOST_FACTORS:
+        steps = [algebra.add([n, sp.Integer(-i)]) for i in range(int(k))]
+        return algebra.multiply([sp.Rational(1, math.factorial(int(k))), *steps])
     apart = algebra.add([n, algebra.multiply([algebra.MINUS_ONE, k])])
     below = [algebra.power(_factorial(part), algebra.MINUS_ONE) for part in (k, apart)]
     return algebra.multiply([_factorial(n), *below])
 
 
-# Functions that hold an argument twice once they are written out.
-_DOUBLING = frozenset({"binomial"})
+_MOST_FACTORS = 6
+# Functions that hold an argument several times once they are written out.
+_REPEATING = {"binomial": _MOST_FACTORS}
 # Functions that are written with those of the table.
 _COMPOSED: dict[str, Callable[..., sp.Expr]] = {
     "log2": lambda x: _log_to(x, sp.Integer(2)),
