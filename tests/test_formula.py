@@ -156,6 +156,13 @@ def test_latex_of_cases_to_a_power(exponent: float) -> None:
     assert r"\begin{cases}x" in shown
 
 
+@pytest.mark.parametrize("text", ["1/where(x < y, 0, 1)^3", "2 + 5x/where(x < y, 0, 1)^(3/2)"])
+def test_cases_keep_the_exponent_below_them(text: str) -> None:
+    expr = formula.parse(text, ["x", "y"]).outputs[0].expr
+    again = formula.parse(formula.format_text(expr), ["x", "y"])
+    assert again.outputs[0].expr == expr
+
+
 def test_cases_without_a_last_one_are_written_without_their_last_condition() -> None:
     assert formula.format_text(2 * sp.Piecewise((x + 1, x > 0))) == "2*(1 + x)"
     assert formula.format_text(sp.Piecewise((1, x > 0), (2, x < -1))) == "where(x > 0, 1, 2)"

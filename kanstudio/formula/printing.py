@@ -66,6 +66,12 @@ def decimal_fraction(number: sp.Expr) -> str:
     return shown if same else ""
 
 
+def denominator(power: sp.Pow) -> sp.Expr:
+    """What 1 is divided by: sympy itself would take an exponent into cases, or out of them."""
+    exponent = -power.exp
+    return power.base if exponent == 1 else sp.Pow(power.base, exponent, evaluate=False)
+
+
 class _Printer:
     def __init__(self, expr: sp.Expr, digits: int | None, names: Mapping[sp.Symbol, str]) -> None:
         self.digits = digits
@@ -146,7 +152,7 @@ class _Printer:
                 continue
             exponent = factor.exp if factor.is_Pow and not isinstance(factor, sp.exp) else None
             if exponent is not None and exponent.is_Rational and exponent < 0:
-                bottom.append(self.text(sp.Pow(factor.base, -exponent), _POWER))
+                bottom.append(self.text(denominator(factor), _POWER))
             else:
                 top.append(self.text(factor, _POWER))
         minus = ""
@@ -183,8 +189,7 @@ class _Printer:
         if exponent == sp.Rational(1, 2):
             return f"sqrt({self.text(base, _SUM)})", _ATOM
         if exponent.is_Rational and exponent < 0:
-            below = self.text(sp.Pow(base, -exponent), _POWER)
-            return f"1/{below}", _PRODUCT
+            return f"1/{self.text(denominator(expr), _POWER)}", _PRODUCT
         return f"{self.text(base, _ATOM)}^{self.text(exponent, _ATOM)}", _POWER
 
     # Calls

@@ -20,6 +20,7 @@ from kanstudio import functions
 from kanstudio.errors import FormulaError
 from kanstudio.formula.coverage import compare
 from kanstudio.formula.limits import show
+from kanstudio.formula.printing import denominator
 from kanstudio.formula.words import is_name
 from kanstudio.functions.heads import Head
 
@@ -285,7 +286,7 @@ def _factors(node: sp.Basic) -> list[tuple[sp.Expr, bool]]:
     found: list[tuple[sp.Expr, bool]] = []
     for factor in node.args if isinstance(node, sp.Mul) else (node,):
         if _is_reciprocal(factor):
-            found.append((sp.Pow(factor.base, -factor.exp), True))
+            found.append((denominator(factor), True))
         elif factor.is_Rational and not factor.is_Integer:
             found.append((sp.Integer(factor.p), False))
             found.append((sp.Integer(factor.q), True))
