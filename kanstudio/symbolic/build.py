@@ -86,8 +86,11 @@ def expressions(
 ) -> list[sp.Expr]:
     """One expression per output, in canonical form; symbols: one per input.
 
-    Raises KanStudioError where numbers grow beyond 1e300, and RecursionError where sympy does.
+    Raises KanStudioError where numbers are not finite or grow beyond 1e300, and
+    RecursionError where sympy does.
     """
+    if not all(np.isfinite(array).all() for layer in network.layers for _, array in layer.arrays()):
+        raise KanStudioError("a network with values that are not finite has no formula")
     edges = used_edges(network)
     values: list[sp.Expr] = list(symbols)
     try:
