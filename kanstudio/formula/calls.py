@@ -172,9 +172,8 @@ class CallReader(ConditionReader):
     def bare_argument(self, function: Token) -> Node:
         """The argument of sin 2x, sin -x, sin cos x: factors side by side."""
         if not (self.starts_operand(self.token) or self.token.kind in {"+", "-"}):
-            if self.token.kind in _NO_ARGUMENT:
-                self.fail(f"{function.text} needs an argument", function)
-            self.unexpected(self.token)
+            hint = f"write {function.text}(x)" if self.token.kind not in _NO_ARGUMENT else ""
+            self.fail(f"{function.text} needs an argument", function, hint)
         sign = self.token
         spaced = sign.kind in {"+", "-"} and self.text[sign.end : sign.end + 1] == " "
         if sign.kind == "+" or (spaced and self.text[sign.start - 1] == " "):

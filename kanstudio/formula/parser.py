@@ -224,7 +224,8 @@ class Parser(CallReader):
         if token.kind != wanted:
             if token.kind == "end":
                 shown = SHOWN.get(opened.kind, opened.kind)
-                self.fail(f"{shown} is never closed", opened)
+                hint = f"{SHOWN.get(wanted, wanted)} is missing"
+                self.fail(f"{shown} is never closed", opened, hint)
             if token.kind in CLOSES:
                 shown = SHOWN.get(token.kind, token.kind)
                 self.fail(f"{shown} closes {SHOWN.get(opened.kind, opened.kind)}", token)

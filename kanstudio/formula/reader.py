@@ -34,6 +34,7 @@ SHOWN = {
     "rbar": r"\right|", "cases": r"\begin{cases}", "end cases": r"\end{cases}", "row": r"\\",
 }  # fmt: skip
 COMPARISONS = frozenset({"<", ">", "<=", ">=", "==", "!="})
+_EXPECTED = "a number, name or bracket is expected"
 _WHERE = "a comparison stands only in where(x > 0, a, b) or piecewise"
 
 
@@ -78,8 +79,12 @@ class TokenReader:
         shown = SHOWN.get(kind, self.text[token.start : token.end])
         if kind == "end":
             if self.groups:
-                self.fail(f"{SHOWN.get(self.groups[-1], self.groups[-1])} is never closed", token)
-            self.fail("the formula ends early", token)
+                opened = self.groups[-1]
+                hint = f"{SHOWN.get(CLOSING[opened], CLOSING[opened])} is missing"
+                self.fail(f"{SHOWN.get(opened, opened)} is never closed", token, hint)
+            self.fail("the formula ends early", token, _EXPECTED)
+        if self.lacks_operand(token):
+            self.fail(f"something is missing before {shown}", token, _EXPECTED)
         if kind in {"==", "!="}:
             self.fail(_WHERE, token, "write y = ... to name an output")
         if kind in COMPARISONS:
@@ -104,6 +109,14 @@ class TokenReader:
             self.fail(f"{shown} closes nothing{opened}", token)
         self.fail(f"{shown} cannot stand here", token, self.hint(token))
 
+    def lacks_operand(self, token: Token) -> bool:
+        """max(x,,y), max(x,), where(> 0, 1, 2): is a comma or bracket where a value belongs?"""
+        before = self.tokens[self.at - 1].kind if self.at else ""
+        opened = before in CLOSING or before in {",", *COMPARISONS, "and", "or", "+", "-", "*", "/"}
+        closes = bool(self.groups) and token.kind == CLOSING[self.groups[-1]]
+        compares = bool(self.groups) and token.kind in COMPARISONS
+        return opened and (closes or compares or (bool(self.groups) and token.kind == ","))
+
     def hint(self, token: Token) -> str:
         """What is expected where a token cannot stand."""
         before = self.tokens[self.at - 1] if self.at else None
@@ -111,8 +124,8 @@ class TokenReader:
         if token.kind in operators:
             if before is not None and before.kind in operators:
                 signs = self.text[before.start : token.end]
-                return f"{signs} has one sign too many: a number, name or bracket is expected"
-            return "a number, name or bracket is expected before it"
+                return f"{signs} has one sign too many: {_EXPECTED}"
+            return f"{_EXPECTED} before it"
         return ""
 
     # Nodes
@@ -132,7 +145,8 @@ class TokenReader:
         if isinstance(node, Logic):
             for item in node.items:
                 if not isinstance(item, Condition):
-                    message = f"{node.operator} joins conditions, and this is none"
+                    verb = "takes a condition" if node.operator == "not" else "joins conditions"
+                    message = f"{node.operator} {verb}, and this is none"
                     refuse(message, self.text, item.start, item.end, "write x > 0 and y > 0")
         elif not (isinstance(node, Call) and node.name in {"where", "piecewise"}):
             for item in children(node):

@@ -181,7 +181,10 @@ def _check_labels(
         if item.name is not None:
             _check_label(text, item.name, seen, variables)
             seen.add(item.name.text)
-        for token in item.arguments:
+        for number, token in enumerate(item.arguments):
+            if token.text in {other.text for other in item.arguments[:number]}:
+                message = f"{show(token.text)} is given twice"
+                refuse(message, text, token.start, token.end)
             if variables is not None and token.text not in variables:
                 hint = f"the variables are {show(', '.join(variables), 200)}"
                 refuse(f"unknown variable {show(token.text)}", text, token.start, token.end, hint)

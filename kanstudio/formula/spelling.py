@@ -130,6 +130,23 @@ REFUSED_COMMANDS = {
     "def": ("a LaTeX definition is not read", "write its meaning out"),
     "newcommand": ("a LaTeX definition is not read", "write its meaning out"),
 }  # fmt: skip
+# Words that are no names: what to write instead.
+_NO_DERIVATIVE = "derivatives are not read: write it out"
+_NO_INTEGRAL = "integrals are not read: write it out"
+WORD_HINTS = {
+    "inf": "infinity is no number", "infinity": "infinity is no number",
+    "oo": "infinity is no number", "nan": "a formula has a value everywhere or says where",
+    "then": "write where(x > 0, 1, 2)", "elif": "write piecewise(x < 0, 1, x < 1, 2, 3)",
+    "elseif": "write piecewise(x < 0, 1, x < 1, 2, 3)", "return": "write the formula alone",
+    "def": "write f(x) = ...", "let": "write the formula alone", "import": "",
+    "d": _NO_DERIVATIVE, "diff": _NO_DERIVATIVE, "derivative": _NO_DERIVATIVE,
+    "grad": _NO_DERIVATIVE, "int": _NO_INTEGRAL, "integral": _NO_INTEGRAL,
+    "integrate": _NO_INTEGRAL, "sum": "write the terms out", "prod": "write the factors out",
+    "limit": "limits are not read", "lim": "limits are not read", "re": "all values are real",
+    "im": "all values are real", "fmod": "write mod(x, y), which has the sign of y",
+    "rand": "a formula has no random numbers", "random": "a formula has no random numbers",
+    "norm": "write sqrt(x^2 + y^2)", "len": "",
+}  # fmt: skip
 REFUSED_CHARACTERS = {
     "∫": REFUSED_COMMANDS["int"], "∬": REFUSED_COMMANDS["int"], "∮": REFUSED_COMMANDS["int"],
     "∑": REFUSED_COMMANDS["sum"], "∏": REFUSED_COMMANDS["prod"], "∂": REFUSED_COMMANDS["partial"],

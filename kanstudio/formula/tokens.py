@@ -162,8 +162,12 @@ class _Tokenizer(CommandScanner):
 
     def unknown(self, char: str) -> None:
         text, at = self.text, self.at
+        glued = bool(self.tokens) and self.tokens[-1].end == at
+        if glued and self.last_kind == "number" and char in "'’_":
+            refuse(f"a number has no {char}", text, at, at + 1, "write its digits only")
         if char in REFUSED_CHARACTERS:
-            message, hint = REFUSED_CHARACTERS[char]
+            quotes = char == "'" and not (glued and self.last_kind in {"word", ")"})
+            message, hint = REFUSED_CHARACTERS['"' if quotes else char]
             refuse(message, text, at, at + 1, hint)
         hint = _HINTS.get(char, "")
         if char == "." and self.last_kind == "word" and text[at + 1 : at + 2].isalpha():

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from kanstudio.formula.foreign import BRACKETS, condition_word, foreign_function
 from kanstudio.formula.limits import MAX_NAME, refuse, show
-from kanstudio.formula.spelling import ACCENTS
+from kanstudio.formula.spelling import ACCENTS, WORD_HINTS
 from kanstudio.formula.symbols import CALLABLE, CONSTANTS, GREEK, SOFT
 from kanstudio.formula.tokens import Token
 from kanstudio.functions import suggest
@@ -197,6 +197,8 @@ class Words:
             hint = f"the variables are {', '.join(self.known)}" if self.known else ""
         if word in {"i", "j", "I"}:
             hint = "there are no complex numbers"
+        elif word.lower() in WORD_HINTS:
+            hint = WORD_HINTS[word.lower()]
         elif word == "E":
             hint = "write e for Euler's number"
         elif word.count("_") > 1:

@@ -53,9 +53,17 @@ class UnknownFunctionError(KanStudioError, KeyError):
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """The known name that is nearest to name, or "" where none is near."""
-    lower = {item.lower(): item for item in reversed(list(known))}
-    near = difflib.get_close_matches(name[:40].lower(), lower, n=1, cutoff=0.6)
-    return lower[near[0]] if near else ""
+    words = list(known)
+    lower = {item.lower(): item for item in reversed(words)}
+    typed = name[:40].lower()
+    near = difflib.get_close_matches(typed, lower, n=8, cutoff=0.6)
+    # sni is sin with two letters swapped; of equally near ones, the first known counts.
+    swapped = [item for item in near if sorted(item) == sorted(typed)]
+    if swapped or not near:
+        return lower[swapped[0]] if swapped else ""
+    best = difflib.SequenceMatcher(None, near[0], typed).ratio()
+    equal = {item for item in near if difflib.SequenceMatcher(None, item, typed).ratio() >= best}
+    return next(item for item in words if item.lower() in equal)
 
 
 @lru_cache(maxsize=1)
