@@ -76,7 +76,8 @@ def formula_now(key: Key) -> FormulaNow:
     n_splines = sum(int(layer.spline_active.sum()) for layer in network.layers)
     try:
         if n_splines <= MAX_SPLINES and (lines := _lines(network, samples)):
-            return FormulaNow(lines, _splines_in(lines))
+            named = n_splines and any(r"\varphi" in line for line in lines)
+            return FormulaNow(lines, "φ are the splines that are left." if named else "")
         if not n_splines:
             return FormulaNow((), "Too long to be shown.")
         lines = _lines(without_splines(network), samples, rest=True)
@@ -90,11 +91,6 @@ def formula_now(key: Key) -> FormulaNow:
     return FormulaNow(lines, f"φ is what {what} add.{shown}")
 
 
-def _splines_in(lines: Sequence[str]) -> str:
-    named = any(r"\varphi" in line for line in lines)
-    return "φ are the splines that are left." if named else ""
-
-
 def _lines(network: Network, samples: FloatArray, *, rest: bool = False) -> tuple[str, ...]:
     """The LaTeX of all outputs, () if it is too long; rest: something is left out."""
     check_size(network, MAX_OPERATIONS)
@@ -103,12 +99,13 @@ def _lines(network: Network, samples: FloatArray, *, rest: bool = False) -> tupl
     sizes = np.abs(evaluate(network, samples)).max(axis=0)
     size = float(np.nanmin(sizes, initial=1.0, where=sizes > 0))
     found = symbolic_formula(named, samples=samples, tolerance=TOLERANCE * size / (1 + size))
-    shown = [_latex(expression, found) for expression in found.expressions]
+    short = [_rounded(_with_phi(expression, found)) for expression in found.expressions]
+    shown = [_latex(expression) for expression in short]
     if any(not text for text in shown) or sum(map(len, shown)) > MAX_LATEX:
         return ()
-    sign = (
-        "=" if found.max_error is not None and found.max_error < 1e-9 and not rest else r"\approx"
-    )
+    close = found.max_error is not None and found.max_error < EXACT
+    exact = close and not rest and not any(expression.has(sympy.Float) for expression in short)
+    sign = "=" if exact else r"\approx"
     more = r" + \varphi" if rest else ""
     pairs = zip(found.outputs, shown, strict=True)
     lines = [f"{formula.latex_of_name(name)} {sign} {text}{more}" for name, text in pairs]
@@ -138,15 +135,24 @@ def _names(names: Sequence[str], letter: str) -> tuple[str, ...]:
     return tuple(name or f"{letter}_{i + 1}" for i, name in enumerate(good))
 
 
-def _latex(expression: sympy.Expr, found: SymbolicFormula) -> str:
-    """LaTeX with few digits; "" for what has no value."""
-    if expression.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
-        return ""
+def _with_phi(expression: sympy.Expr, found: SymbolicFormula) -> sympy.Expr:
     for index, term in enumerate(found.splines):
         expression = expression.replace(term.function, sympy.Function(f"varphi_{index + 1}"))
+    return expression
+
+
+def _rounded(expression: sympy.Expr) -> sympy.Expr:
+    """The same with few digits, and with decimals for clumsy fractions."""
     numbers = expression.atoms(sympy.Float, sympy.Rational)
     floats = {one: sympy.Float(one, DIGITS) for one in numbers if one.is_Float or one.q > MAX_BELOW}
-    return formula.latex(expression.xreplace(floats))
+    return expression.xreplace(floats)
+
+
+def _latex(expression: sympy.Expr) -> str:
+    """LaTeX; "" for what has no value."""
+    if expression.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
+        return ""
+    return formula.latex(expression)
 
 
 def without_splines(network: Network) -> Network:

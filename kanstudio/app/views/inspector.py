@@ -225,6 +225,8 @@ class Inspector(Part):
         if parsed is not None:
             notes = [*parsed.notes[:MAX_LINES], *(known.conditions if known else ())]
             lines = latex_lines(parsed)[:MAX_LINES]
+            if len(parsed.outputs) > MAX_LINES:
+                notes.insert(0, f"The first {MAX_LINES} of {len(parsed.outputs)} outputs.")
             sections.append({"title": "Typed formula", "latex": list(lines), "notes": notes})
         now = session.insight.formula
         sections.append(
