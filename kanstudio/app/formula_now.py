@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import sympy
 
 from kanstudio import formula
 from kanstudio.app.present import percent, plural
-from kanstudio.errors import KanStudioError
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.symbolic.build import check_size
 from kanstudio.symbolic.formula import SymbolicFormula, symbolic_formula
+from kanstudio.symbolic.readable import readable
 
 EVERY_S = 1.0
 MAX_SHARE = 0.05
 """A run's worker spends at most this share of its time on the formula."""
-TOLERANCE = 1e-3
-"""Numbers become simple ones as long as no output is off by more than this share."""
-EXACT = 1e-9
 DIGITS = 3
-MAX_OPERATIONS = 2_000
+MAX_OPERATIONS = 150
 MAX_WRITTEN = 10_000
 """Operations of a formula that is shown, and of one that leaves as a file."""
 MAX_SPLINES = 6
 MAX_LATEX = 1_500
 MAX_LINES = 8
-MAX_BELOW = 9
-"""Fractions with a larger denominator are written as decimals."""
+_SPLINE = re.compile(r"\\operatorname\{spline\}_\{(\d+)\}")
+_DECIMAL = re.compile(r"\d\.\d")
+_NO_VALUE = re.compile(r"\\infty|\\text\{nan\}", re.IGNORECASE)
 
 Key = tuple[Network, FloatArray]
 
@@ -74,42 +72,31 @@ def formula_now(key: Key) -> FormulaNow:
     """
     network, samples = key
     n_splines = sum(int(layer.spline_active.sum()) for layer in network.layers)
-    try:
-        if n_splines <= MAX_SPLINES and (lines := _lines(network, samples)):
-            named = n_splines and any(r"\varphi" in line for line in lines)
-            return FormulaNow(lines, "φ are the splines that are left." if named else "")
-        if not n_splines:
-            return FormulaNow((), "Too long to be shown.")
-        lines = _lines(without_splines(network), samples, rest=True)
-    except KanStudioError:
-        lines = ()
-    what = plural(n_splines, "spline")
+    if n_splines <= MAX_SPLINES and (lines := _lines(network)):
+        return FormulaNow(lines, "φ are the splines that are left." if n_splines else "")
+    if not n_splines:
+        return FormulaNow((), "Too long to be shown.")
+    lines, what = _lines(without_splines(network)), plural(n_splines, "spline")
     if not lines:
         return FormulaNow((), f"No short formula: {what} take part.")
     share = symbolic_share(network, samples)
     shown = "" if share is None else f" {percent(share)} of the output's variance is symbolic."
-    return FormulaNow(lines, f"φ is what {what} add.{shown}")
+    rest = tuple(f"{_about(line)} + \\varphi" for line in lines)
+    return FormulaNow(rest, f"φ is what {what} add.{shown}")
 
 
-def _lines(network: Network, samples: FloatArray, *, rest: bool = False) -> tuple[str, ...]:
-    """The LaTeX of all outputs, () if it is too long; rest: something is left out."""
-    check_size(network, MAX_OPERATIONS)
-    named = with_safe_names(network)
-    # The tolerance counts from 1 + the largest value, which small outputs would not survive.
-    sizes = np.abs(evaluate(network, samples)).max(axis=0)
-    size = float(np.nanmin(sizes, initial=1.0, where=sizes > 0))
-    found = symbolic_formula(named, samples=samples, tolerance=TOLERANCE * size / (1 + size))
-    short = [_rounded(_with_phi(expression, found)) for expression in found.expressions]
-    shown = [_latex(expression) for expression in short]
-    if any(not text for text in shown) or sum(map(len, shown)) > MAX_LATEX:
+def _lines(network: Network) -> tuple[str, ...]:
+    """The LaTeX of all outputs, () if it is too long or has no value."""
+    found = readable(with_safe_names(network), DIGITS, MAX_OPERATIONS).latex
+    if sum(map(len, found)) > MAX_LATEX or any(_NO_VALUE.search(line) for line in found):
         return ()
-    close = found.max_error is not None and found.max_error < EXACT
-    exact = close and not rest and not any(expression.has(sympy.Float) for expression in short)
-    sign = "=" if exact else r"\approx"
-    more = r" + \varphi" if rest else ""
-    pairs = zip(found.outputs, shown, strict=True)
-    lines = [f"{formula.latex_of_name(name)} {sign} {text}{more}" for name, text in pairs]
-    return tuple(lines[:MAX_LINES])
+    named = [_SPLINE.sub(r"\\varphi_{\1}", line) for line in found[:MAX_LINES]]
+    return tuple(_about(line) if _DECIMAL.search(line) else line for line in named)
+
+
+def _about(line: str) -> str:
+    """The same with ≈: something is rounded or left out."""
+    return line.replace(" = ", r" \approx ", 1)
 
 
 def with_safe_names(network: Network) -> Network:
@@ -133,26 +120,6 @@ def whole_formula(network: Network, samples: FloatArray) -> SymbolicFormula:
 def _names(names: Sequence[str], letter: str) -> tuple[str, ...]:
     good = [name if formula.is_name(name) else "" for name in names]
     return tuple(name or f"{letter}_{i + 1}" for i, name in enumerate(good))
-
-
-def _with_phi(expression: sympy.Expr, found: SymbolicFormula) -> sympy.Expr:
-    for index, term in enumerate(found.splines):
-        expression = expression.replace(term.function, sympy.Function(f"varphi_{index + 1}"))
-    return expression
-
-
-def _rounded(expression: sympy.Expr) -> sympy.Expr:
-    """The same with few digits, and with decimals for clumsy fractions."""
-    numbers = expression.atoms(sympy.Float, sympy.Rational)
-    floats = {one: sympy.Float(one, DIGITS) for one in numbers if one.is_Float or one.q > MAX_BELOW}
-    return expression.xreplace(floats)
-
-
-def _latex(expression: sympy.Expr) -> str:
-    """LaTeX; "" for what has no value."""
-    if expression.has(sympy.nan, sympy.zoo, sympy.oo, -sympy.oo):
-        return ""
-    return formula.latex(expression)
 
 
 def without_splines(network: Network) -> Network:
