@@ -115,7 +115,7 @@ def _times(rounds: int) -> str:
         ]
         for label, found in seconds.items()
     ]
-    return _table(["", "median", "worst", "mean", "pykan's time is times as long"], *rows)
+    return _table(["", "median", "worst", "mean", "pykan's time over this"], *rows)
 
 
 def _tasks(problem: Any) -> dict[str, Callable[[], object]]:
