@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache, partial
 
 import sympy as sp
 
@@ -21,11 +21,25 @@ _LONGEST_FRACTION = 20
 
 @dataclass(frozen=True)
 class ReadableFormula:
-    """text and latex: per output "name = expression"; both empty where note says why."""
+    """text and latex: per output "name = expression"; both empty where note says why.
 
-    text: tuple[str, ...]
-    latex: tuple[str, ...]
+    LaTeX takes as long as all the rest, so it is made when it is asked for.
+    """
+
+    text: tuple[str, ...] = ()
     note: str = ""
+    expressions: tuple[tuple[str, sp.Expr], ...] = field(default=(), repr=False)
+
+    @cached_property
+    def latex(self) -> tuple[str, ...]:
+        """Empty also where the formula is nested too deeply for sympy's printer."""
+        try:
+            return tuple(
+                f"{formula.latex_of_name(name)} = {formula.latex(expression)}"
+                for name, expression in self.expressions
+            )
+        except RecursionError:
+            return ()
 
 
 def readable(
@@ -42,7 +56,7 @@ def readable(
     count = count_operations(network, used_edges(network))
     if count > max_operations:
         size = f"{int(count):,}" if count < 1e15 else f"{count:.1e}"
-        return ReadableFormula((), (), f"too long to be written out: {size} operations")
+        return ReadableFormula(note=f"too long to be written out: {size} operations")
     spread = 0.5 * 10.0**-digits
     number = partial(recognise, spread=spread)
     splines: dict[EdgeRef, type[sp.Function]] = {}
@@ -59,18 +73,14 @@ def readable(
         found = expressions(network, symbols, Spelling(number, spline, spread))
         shown = [with_numbers(folded(expression, number), round_one) for expression in found]
         text = [formula.format_text(expression, digits) for expression in shown]
-        latex = [formula.latex(expression) for expression in shown]
     except RecursionError:
-        return ReadableFormula((), (), "nested too deeply to be written out")
+        return ReadableFormula(note="nested too deeply to be written out")
     except KanStudioError as error:
-        return ReadableFormula((), (), str(error))
+        return ReadableFormula(note=str(error))
     names = network.output_names
     return ReadableFormula(
-        tuple(f"{name} = {piece}" for name, piece in zip(names, text, strict=True)),
-        tuple(
-            f"{formula.latex_of_name(name)} = {piece}"
-            for name, piece in zip(names, latex, strict=True)
-        ),
+        text=tuple(f"{name} = {piece}" for name, piece in zip(names, text, strict=True)),
+        expressions=tuple(zip(names, shown, strict=True)),
     )
 
 
