@@ -29,7 +29,6 @@ EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 PICTURES = (".svg", ".png")
 FORMATS = ("picture", "python", "torch", "c", "latex", "text")
-PROGRESS_LINES = 20
 PORT = 5006
 MAX_PORT = 65_535
 
@@ -130,6 +129,11 @@ def _add_train(commands: Any) -> None:
     training.add_argument("--steps", type=int, default=50)
     training.add_argument("--batch", type=int, default=-1, help="samples a step, -1 for all")
     training.add_argument("--lamb", type=float, default=0.0, help="strength of the regularisation")
+    training.add_argument("--schedule", default="constant", help="of the rate, such as cosine")
+    training.add_argument("--patience", type=int, help="steps without a lower test loss to stop")
+    training.add_argument(
+        "--checkpoint", metavar="FILE", help="go on from FILE if it is there; written at the end"
+    )
     training.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     training.add_argument("--seed", type=int, default=0, help="of data, perturbation and batches")
     command.add_argument("--out", metavar="PICTURE", help="the trained network as .svg or .png")
@@ -253,11 +257,13 @@ def _table(facts: dict[str, Any]) -> str:
 
 
 def run_train(arguments: argparse.Namespace) -> int:
+    from kanstudio import cli_train
     from kanstudio.editor.commands import ApplyTraining, Perturb, apply
     from kanstudio.editor.document import LossRecord
-    from kanstudio.training.run import TrainingRun
 
     # What cannot be written or trained is said before the work, not after it.
+    if arguments.checkpoint:
+        _check_folder(arguments.checkpoint)
     if arguments.out:
         _check_picture(arguments.out)
     settings = _settings(arguments)
@@ -268,23 +274,13 @@ def run_train(arguments: argparse.Namespace) -> int:
         document = apply(
             document, Perturb(arguments.perturb, arguments.magnitude, seed=arguments.seed)
         )
-    losses = []
-    run = TrainingRun(document.network, document.dataset, settings)
-    every = max(1, settings.steps // PROGRESS_LINES)
-    while not run.finished:
-        progress = run.step()
-        if run.failed:
-            print(f"kanstudio: {progress.message}", file=sys.stderr)
-            break
-        losses.append(LossRecord(progress.step, progress.train_loss, progress.test_loss))
-        if progress.step % every == 0 or run.finished:
-            print(
-                f"step {progress.step:>6}  train {progress.train_loss:.3e}"
-                f"  test {progress.test_loss:.3e}",
-                flush=True,
-            )
-    document = apply(document, ApplyTraining(run.network(), tuple(losses)))
+    run = cli_train.start(document.network, document.dataset, settings, arguments.checkpoint)
+    losses = [
+        LossRecord(progress.step, progress.train_loss, progress.test_loss)
+        for progress in cli_train.follow(run, arguments.checkpoint)
+    ]
     if arguments.out:
+        document = apply(document, ApplyTraining(run.network(), tuple(losses)))
         _draw(document, arguments.out, metric="forward_n", beta=3.0, theme="light")
     return 1 if run.failed else 0
 
@@ -298,6 +294,8 @@ def _settings(arguments: argparse.Namespace) -> TrainingSettings:
         steps=arguments.steps,
         batch=arguments.batch,
         lamb=arguments.lamb,
+        schedule=arguments.schedule,
+        patience=arguments.patience,
         device=arguments.device,
         seed=arguments.seed,
     )
@@ -408,8 +406,13 @@ def _check_picture(out: str) -> None:
     path = Path(out)
     if path.suffix.lower() not in PICTURES:
         raise FileError(f"cannot draw {out}: a picture ends in .svg or .png")
-    if not path.resolve().parent.is_dir():
-        raise FileError(f"cannot write {out}: there is no folder {path.parent}")
+    _check_folder(out)
+
+
+def _check_folder(out: str) -> None:
+    folder = Path(out).parent
+    if not folder.resolve().is_dir():
+        raise FileError(f"cannot write {out}: there is no folder {folder}")
 
 
 def _draw(document: Document, out: str, *, metric: str, beta: float, theme: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from kanstudio import cli
 from kanstudio.errors import KanStudioError
+from kanstudio.training import Progress, TrainingRun
 
 
 def run(*argv: str) -> int:
@@ -133,12 +134,41 @@ def test_training_lowers_the_error(capsys: pytest.CaptureFixture[str], tmp_path:
     assert picture.read_text("utf-8").startswith("<svg")
 
 
+def test_training_goes_on_where_it_was_interrupted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = ["train", "sin(x)*y", "--samples", "64", "--noise", "0.1", "--perturb", "all"]
+    argv += ["--optimizer", "Adam", "--steps", "20", "--schedule", "cosine"]
+    assert run(*argv) == 0
+    whole = losses(capsys.readouterr().out)
+    step, file = TrainingRun.step, tmp_path / "run.kan"
+
+    def interrupted(self: TrainingRun) -> Progress:
+        if self.n_steps == 8:
+            raise KeyboardInterrupt
+        return step(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingRun, "step", interrupted)
+        assert run(*argv, "--checkpoint", str(file)) == cli.EXIT_INTERRUPTED
+    assert run(*argv, "--checkpoint", str(file)) == 0
+    assert losses(capsys.readouterr().out) == whole
+    assert run(*argv, "--checkpoint", str(tmp_path / "no" / "run.kan")) == cli.EXIT_ERROR
+
+
+def test_the_losses_before_the_first_step_come_first(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "x^2", "--optimizer", "LM", "--steps", "2", "--noise", "0.1") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["start", "step"]
+    assert float(lines[0].split()[2]) >= float(lines[1].split()[3]) > 0
+
+
 def test_training_on_the_formula_itself(capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["train", "sin(x)*y", "--samples", "64", "--noise", "0.01", "--range", "x=-3:3"]
     argv += ["--optimizer", "Adam", "--lr", "0.01", "--steps", "40", "--seed", "3"]
     assert run(*argv) == 0
     first = capsys.readouterr().out
-    assert len(losses(first)) == cli.PROGRESS_LINES
+    assert len(losses(first)) == 20
     assert run(*argv) == 0
     assert capsys.readouterr().out == first
 
@@ -222,7 +252,7 @@ def test_serve_refuses_impossible_numbers(option: tuple[str, str]) -> None:
 def test_a_closed_pipe_is_no_traceback() -> None:
     command = f"{sys.executable} -m kanstudio train x --steps 40 | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("step")
+    assert done.stdout.startswith("start")
     assert done.stderr == ""
 
 

@@ -309,6 +309,27 @@ def test_other_devices_give_the_same_numbers(data, device):
     assert found.test_loss == pytest.approx(expected.test_loss, rel=1e-3)
 
 
+def test_a_run_says_at_its_end_how_many_samples_are_outside_a_domain(data):
+    network = fill(empty_network([2, 1], seed=1), ("sqrt",), 0)
+    layer = network.layers[0]
+    plain = layer.with_arrays(
+        spline_mask=0 * layer.spline_mask, symbolic_mask=np.ones((1, 2)),
+        affine=np.tile([1.0, 0.0, 1.0, 0.0], (1, 2, 1)),
+    )  # fmt: skip
+    network = network.with_layers((plain,))
+    run = train(network, data, TrainingSettings(steps=1, learning_rate=1e-9))
+    last = run.step()
+    share = max((data.train_x < 0).mean(axis=0))
+    assert (
+        last.message
+        == run.message
+        == f"{share:.1%} of the samples lie " + ("outside the domain of a function")
+    )
+    assert sorted(edge.share for edge in run.outside().values())[-1] == pytest.approx(share)
+    inside = train(splines(), data, TrainingSettings(steps=1))
+    assert (inside.step().message, inside.outside()) == ("", {})
+
+
 # --- settings ----------------------------------------------------------------------------
 
 

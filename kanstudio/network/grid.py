@@ -32,8 +32,11 @@ def fit_coef(x: FloatArray, y: FloatArray, knots: FloatArray, degree: int) -> Fl
 
     The solution of least norm where samples leave a B-spline undetermined.
     """
-    solution = np.linalg.lstsq(basis_matrix(x, knots, degree), y, rcond=None)[0]
-    return np.asarray(solution.T, dtype=np.float64)
+    # torch, since its number of threads is set on purpose: on a busy machine numpy's, one
+    # per core, make this a hundred times slower.
+    matrix = torch.tensor(basis_matrix(x, knots, degree))
+    solution = torch.linalg.lstsq(matrix, torch.tensor(y), driver="gelsd").solution
+    return np.asarray(solution.numpy().T, dtype=np.float64)
 
 
 def extend_knots(inner: FloatArray, degree: int) -> FloatArray:

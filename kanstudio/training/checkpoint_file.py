@@ -11,7 +11,7 @@ import numpy as np
 from kanstudio.errors import FileError, KanStudioError
 from kanstudio.files.container import Manifest, pack, read_bytes, unpack, write_bytes
 from kanstudio.files.model import network_from_parts, network_parts
-from kanstudio.network.network import FloatArray, Network, frozen
+from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.choice import make_optimizer
 from kanstudio.training.packing import packing
@@ -53,7 +53,8 @@ def checkpoint_from_bytes(content: bytes) -> Checkpoint:
     if manifest.get("kind") != KIND:
         raise FileError("this file is no training checkpoint")
     try:
-        return _checked(manifest, {name: frozen(array) for name, array in arrays.items()})
+        # Not read-only: compiled code would be compiled again for such arrays, and differ.
+        return _checked(manifest, {name: array.copy() for name, array in arrays.items()})
     except FileError:
         raise
     except (KanStudioError, LookupError, TypeError, ValueError) as error:

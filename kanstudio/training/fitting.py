@@ -15,7 +15,7 @@ from kanstudio.errors import FileError, TrainingError
 from kanstudio.network.build import uniform_knots
 from kanstudio.network.checks import integer
 from kanstudio.network.forward import evaluate
-from kanstudio.network.grid import refine
+from kanstudio.network.grid import refine, update_grid_from_samples
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.network.units import Units, in_units, in_values
 from kanstudio.training.checks import check_columns
@@ -232,7 +232,7 @@ def fit(
     starts = []
     for grid in _stages(network, grids):
         if grid > network.grid:
-            network, _ = refine(network, grid)
+            network, _ = refine(_reaching(network, dataset, settings), grid)
         starts.append(follower.n_steps)
         run = TrainingRun(network, dataset, settings, loss_fn=loss_fn)
         follower.follow(run)
@@ -241,6 +241,13 @@ def fit(
             break
     found = follower.histories()
     return found if grids is None else {**found, "stages": np.array(starts)}
+
+
+def _reaching(network: Network, dataset: Dataset | Stream, settings: TrainingSettings) -> Network:
+    """The network with grids that reach all samples: refining keeps a spline on its grid only."""
+    if not settings.update_grid or isinstance(dataset, Stream):
+        return network
+    return update_grid_from_samples(network, dataset.train_x)
 
 
 def _stages(network: Network, grids: Any) -> list[int]:

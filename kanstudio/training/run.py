@@ -12,6 +12,7 @@ import numpy as np
 from kanstudio.errors import TrainingError
 from kanstudio.network.grid import update_grid_from_samples
 from kanstudio.network.network import FloatArray, Network
+from kanstudio.network.outside import Outside, outside
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.checks import check_run
 from kanstudio.training.choice import choose, make_optimizer
@@ -306,14 +307,23 @@ class TrainingRun(Iterator[Progress]):
 
     def _end_if_due(self) -> None:
         best = self._at.best
+        notes = []
         if best is not None and self._stops and best.waited >= self._stops:
-            self.state = "finished"
-            self.message = (
+            notes.append(
                 f"stopped early: the test loss has not fallen since step {best.step}, "
                 "whose network is kept"
             )
-        elif self.n_steps >= self.settings.steps:
-            self.state = "finished"
+        elif self.n_steps < self.settings.steps:
+            return
+        self.state = "finished"
+        share = max((edge.share for edge in self.outside().values()), default=0.0)
+        if share:
+            notes.append(f"{share:.1%} of the samples lie outside the domain of a function")
+        self.message = "; ".join(notes)
+
+    def outside(self) -> dict[str, Outside]:
+        """Edges whose functions meet training samples outside their domains, and the shares."""
+        return outside(self.network(), self._dataset.train_x)
 
     def _fail(self, message: str) -> Progress:
         self._at = replace(self._at, params=self._at.safe)
