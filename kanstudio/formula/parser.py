@@ -69,6 +69,7 @@ class Parser(CallReader):
             token = self.token
             if token.kind in {"*", "/"}:
                 self.take()
+                self.note_fraction(factors[-1], token)
                 factors.append(self.signed())
                 divided.append(token.kind == "/")
             elif token.kind == "mod":
@@ -133,6 +134,14 @@ class Parser(CallReader):
         quotient = " ".join(self.text[factors[0].start : factors[-1].end].split())
         rest = self.text[token.start : token.end]
         self.note(f"{quotient} {rest} is read as ({quotient})*{rest}")
+
+    def note_fraction(self, before: Node, token: Token) -> None:
+        """x^1/2: say that only 1 is the exponent."""
+        last = self.tokens[self.at - 2]
+        bare = isinstance(before, Power) and isinstance(before.exponent, Number)
+        if token.kind == "/" and bare and self.token.kind == "number" and last.kind == "number":
+            read = self.text[before.start : self.token.end]
+            self.note(f"{read}: the exponent is only {last.text}")
 
     def signed(self) -> Node:
         """Signs, then a power: -x^2 is -(x^2)."""

@@ -155,7 +155,9 @@ class TokenReader:
     def check_value(self, node: Node) -> None:
         if isinstance(node, Condition):
             equal = isinstance(node, Compare) and node.operator == "=="
-            hint = "write y = ... to name an output" if equal and not self.groups else ""
+            hint = "write where(x > 0, 1, 0) for 1 where it holds and 0 elsewhere"
+            if equal and not self.groups:
+                hint = "write y = ... to name an output"
             refuse(_WHERE, self.text, node.start, node.end, hint)
 
     def too_deep(self, start: int, end: int) -> NoReturn:

@@ -144,12 +144,14 @@ def _equals(run: list[Token]) -> int:
 
 
 def _bare_words(runs: list[list[Token]]) -> set[str]:
-    """The words that stand somewhere without a bracket behind them."""
+    """The words that stand somewhere without a bracket or a letter behind them."""
     return {
         token.text
         for run in runs
         for token, following in itertools.pairwise(run)
-        if token.kind == "word" and following.kind not in BRACKETS
+        if token.kind == "word"
+        and following.kind not in BRACKETS
+        and not (token.text == "Delta" and following.kind == "word")
     }
 
 

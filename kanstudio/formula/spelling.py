@@ -54,7 +54,8 @@ SYNONYMS = {
     "lngamma": "loggamma", "tgamma": "gamma", "modulo": "mod", "remainder": "mod",
     "if": "where", "ifelse": "where", "iff": "where", "iif": "where", "select": "piecewise",
     "jv": "besselj", "jn": "besselj", "yv": "bessely", "yn": "bessely", "iv": "besseli",
-    "ReLU": "relu", "binom": "binomial", "comb": "binomial", "choose": "binomial",
+    "ReLU": "relu", "Ai": "airyai", "Bi": "airybi", "airy": "airyai",
+    "binom": "binomial", "comb": "binomial", "choose": "binomial",
     "heavisidetheta": "heaviside", "unitstep": "heaviside", "exponential": "exp",
     "nthroot": "root", "realroot": "root", "cuberoot": "cbrt", "entier": "floor",
     "radians": "radians", "deg2rad": "radians", "rad2deg": "degrees",
@@ -70,10 +71,11 @@ GREEK_FUNCTIONS = {"sigma": "sigmoid", "Theta": "heaviside", "psi": "digamma"}
 # J_0(x) and the like, by letter.
 BESSEL_LETTERS = {"J": "j", "Y": "y", "I": "i", "K": "k"}
 
-# Words of conditions; a name that is declared stays a name.
+# Words of conditions, and the one operator that is a word; a name that is declared stays a name.
 CONDITION_WORDS = {
     "and": "and", "or": "or", "not": "not", "True": "truth", "true": "truth", "False": "falsehood",
     "false": "falsehood", "otherwise": "otherwise", "else": "else", "if": "if",
+    "mod": "mod",
 }  # fmt: skip
 LOGIC_FUNCTIONS = {
     "And": "and", "AND": "and", "logical_and": "and", "Or": "or", "OR": "or", "logical_or": "or",
@@ -140,7 +142,11 @@ WORD_HINTS = {
     "elseif": "write piecewise(x < 0, 1, x < 1, 2, 3)", "return": "write the formula alone",
     "def": "write f(x) = ...", "let": "write the formula alone", "import": "",
     "d": _NO_DERIVATIVE, "diff": _NO_DERIVATIVE, "derivative": _NO_DERIVATIVE,
-    "grad": _NO_DERIVATIVE, "int": _NO_INTEGRAL, "integral": _NO_INTEGRAL,
+    "grad": _NO_DERIVATIVE, "int": "write floor(x) for the whole part",
+    "round": "write floor(x + 1/2)", "trunc": "write sgn(x)*floor(abs(x))",
+    "gelu": "write x*(1 + erf(x/sqrt(2)))/2", "logit": "write log(x/(1 - x))",
+    "elu": "write where(x > 0, x, exp(x) - 1)", "softsign": "write x/(1 + abs(x))",
+ "integral": _NO_INTEGRAL,
     "integrate": _NO_INTEGRAL, "sum": "write the terms out", "prod": "write the factors out",
     "limit": "limits are not read", "lim": "limits are not read", "re": "all values are real",
     "im": "all values are real", "fmod": "write mod(x, y), which has the sign of y",

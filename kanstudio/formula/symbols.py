@@ -159,7 +159,7 @@ CALLABLE: Set[str] = _Callable()
 SOFT = frozenset(
     {"gamma", "Gamma", "j0", "j1", "y0", "y1", "i0", "i1", "k0", "k1", "Si", "Ci", "Ei"}
     | {"square", "cube", "reciprocal"}
-    | {"radians", "degrees", "clip", "binomial", "root", "pow", "exp2"}
+    | {"radians", "degrees", "clip", "binomial", "root", "pow", "exp2", "mod"}
 )
 CONSTANTS = frozenset({"pi", "e"})
 _INVERTIBLE = ["sin", "cos", "tan", "cot", "sec", "csc"]

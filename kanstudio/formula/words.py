@@ -57,12 +57,32 @@ class Words:
     def resolve(self, tokens: list[Token]) -> list[Token]:
         """The same tokens with "variable", "function" and "constant" in place of "word"."""
         resolved: list[Token] = []
+        tokens = self._differences(tokens)
         for token, following in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
             if token.kind == "word":
                 resolved.extend(self._word(token, following.kind))
             else:
                 resolved.append(token)
         return resolved
+
+    def _differences(self, tokens: list[Token]) -> list[Token]:
+        """Δx is one name, unless Delta is declared."""
+        joined: list[Token] = []
+        for token in tokens:
+            last = joined[-1] if joined else None
+            if last and token.kind == "word" and self._is_difference(last, token):
+                name = f"Delta{'' if '_' in token.text else '_'}{token.text}"
+                if self.free or self._declared(name):
+                    joined[-1] = replace(last, text=name, end=token.end)
+                    self.notes.setdefault(f"Δ{token.text} is read as the name {name}")
+                    continue
+            joined.append(token)
+        return joined
+
+    def _is_difference(self, last: Token, token: Token) -> bool:
+        near = last.end == token.start or self.text[last.start] == "\\"
+        delta = last.symbol and last.text == "Delta" and "Delta" not in {*self.known, *self.bare}
+        return delta and near and token.text not in CALLABLE
 
     def _word(self, token: Token, following: str) -> list[Token]:
         word = token.text
@@ -103,6 +123,9 @@ class Words:
         if len(numbered) > 1 and "".join(numbered) == token.text and "_" in numbered[0]:
             return numbered
         letters, _, subscript = token.text.partition("_")
+        alone = self.bare - self.outputs
+        if len(letters) > 1 and not subscript and all(letter in alone for letter in letters):
+            return [*letters]  # 3x^2y - 2xy^2: x and y stand alone elsewhere
         short = 1 < len(letters) <= _LONGEST_DOUBTFUL and letters.isalpha()
         plain = not token.symbol and not token.upright and letters.lower() not in GREEK
         if not (self.latex and short and plain):
