@@ -21,7 +21,8 @@ from kanstudio.symbolic.readable import readable
 EVERY_S = 1.0
 MAX_SHARE = 0.05
 """A run's worker spends at most this share of its time on the formula."""
-DIGITS = 3
+DIGITS, EXACT = 3, 12
+"""Digits that are shown; what they say is exact if so many digits say the same."""
 MAX_OPERATIONS = 150
 MAX_WRITTEN = 10_000
 """Operations of a formula that is shown, and of one that leaves as a file."""
@@ -29,7 +30,6 @@ MAX_SPLINES = 6
 MAX_LATEX = 1_500
 MAX_LINES = 8
 _SPLINE = re.compile(r"\\operatorname\{spline\}_\{(\d+)\}")
-_DECIMAL = re.compile(r"\d\.\d")
 _NO_VALUE = re.compile(r"\\infty|\\text\{nan\}", re.IGNORECASE)
 
 Key = tuple[Network, FloatArray]
@@ -87,11 +87,13 @@ def formula_now(key: Key) -> FormulaNow:
 
 def _lines(network: Network) -> tuple[str, ...]:
     """The LaTeX of all outputs, () if it is too long or has no value."""
-    found = readable(with_safe_names(network), DIGITS, MAX_OPERATIONS).latex
+    named = with_safe_names(network)
+    found, precise = (readable(named, digits, MAX_OPERATIONS).latex for digits in (DIGITS, EXACT))
     if sum(map(len, found)) > MAX_LATEX or any(_NO_VALUE.search(line) for line in found):
         return ()
-    named = [_SPLINE.sub(r"\\varphi_{\1}", line) for line in found[:MAX_LINES]]
-    return tuple(_about(line) if _DECIMAL.search(line) else line for line in named)
+    pairs = zip(found[:MAX_LINES], precise, strict=False)
+    lines = [short if short == long else _about(short) for short, long in pairs]
+    return tuple(_SPLINE.sub(r"\\varphi_{\1}", line) for line in lines)
 
 
 def _about(line: str) -> str:

@@ -144,7 +144,8 @@ export function render({ model, el }) {
   const fit = () => {
     // A long reading first shrinks; what still does not fit fades out at its end.
     reading.style.fontSize = "";
-    const room = box.clientWidth * 0.48;
+    // As wide as .reading-box may be, less its padding.
+    const room = box.clientWidth * 0.52 - 38;
     const share = Math.min(room / reading.scrollWidth, 34 / reading.scrollHeight);
     small = share < 0.8;
     if (share < 1) reading.style.fontSize = `${Math.max(0.62, share)}em`;
