@@ -12,7 +12,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 # Tiny tensors on all cores are slower than on one, and the cores are shared.
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 
 settings.register_profile(
     "default",

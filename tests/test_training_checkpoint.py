@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import fill
@@ -82,6 +83,26 @@ def test_two_halves_are_the_whole_bit_for_bit(data, case, backend):
     assert found == expected
     assert second.network().same_values(whole.network())
     assert second.message == whole.message
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_number_of_threads_changes_no_bit(data, case):
+    chosen = TrainingSettings(
+        **{"steps": 20, "grid_update_num": 3, "stop_grid_update_step": 15, **CASES[case]}
+    )
+    found = []
+    for n_threads in (1, 2, 3):
+        before = torch.get_num_threads()
+        torch.set_num_threads(n_threads)
+        try:
+            run = TrainingRun(splines(), data, chosen)
+            found.append((list(run), run.network()))
+            assert torch.get_num_threads() == n_threads
+        finally:
+            torch.set_num_threads(before)
+    for records, network in found[1:]:
+        assert records == found[0][0]
+        assert network.same_values(found[0][1])
 
 
 def test_silent_splines_and_symbolic_edges_are_resumed_exactly(data):

@@ -12,6 +12,7 @@ from kanstudio.network import checks
 from kanstudio.network.forward import check_inputs, layer_forward, program, tensors
 from kanstudio.network.network import FloatArray, Layer, Network, frozen
 from kanstudio.network.spline import basis
+from kanstudio.network.threads import one_thread
 
 GRID_EPS = 0.02
 """Share of equidistance in a grid from samples; the rest follows the quantiles (pykan)."""
@@ -32,8 +33,8 @@ def fit_coef(x: FloatArray, y: FloatArray, knots: FloatArray, degree: int) -> Fl
 
     The solution of least norm where samples leave a B-spline undetermined.
     """
-    # torch, since its number of threads is set on purpose: on a busy machine numpy's, one
-    # per core, make this a hundred times slower.
+    # torch, since its number of threads can be set: on a busy machine numpy's, one per core,
+    # make this a hundred times slower.
     matrix = torch.tensor(basis_matrix(x, knots, degree))
     solution = torch.linalg.lstsq(matrix, torch.tensor(y), driver="gelsd").solution
     return np.asarray(solution.numpy().T, dtype=np.float64)
@@ -82,6 +83,7 @@ def _move_layer(layer: Layer, x: FloatArray, degree: int) -> Layer:
     return layer.with_arrays(knots=knots, coef=coef)
 
 
+@one_thread()
 def update_grid_from_samples(network: Network, x: FloatArray) -> Network:
     """Spread every grid over what its source takes on the samples x (n, inputs).
 
@@ -103,6 +105,7 @@ def update_grid_from_samples(network: Network, x: FloatArray) -> Network:
     return network.with_layers(tuple(layers))
 
 
+@one_thread()
 def refine(network: Network, grid: int) -> tuple[Network, float]:
     """A grid of ``grid`` intervals on each spline's own span, and the largest change.
 

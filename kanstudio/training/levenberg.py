@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from kanstudio.network.network import FloatArray
+from kanstudio.network.threads import one_thread
 from kanstudio.training.jacobian import Linearization
 from kanstudio.training.optimizers import Memory, Problem, Step
 
@@ -43,6 +44,7 @@ class LevenbergMarquardt:
     def calm(self, memory: Memory) -> Memory:
         return {**memory, "damping": np.minimum(CALM * memory["damping"], MOST)}
 
+    @one_thread()
     def step(self, memory: Memory, params: FloatArray, problem: Problem, rate: float) -> Step:
         here = problem.evaluate(params)
         if not np.isfinite(here.gradient).all():
@@ -84,10 +86,10 @@ class _Model:
         self._near = near
         self._rest: FloatArray | None = None
         if near.jacobian is not None:
-            matrix = torch.from_numpy(near.jacobian)
-            self._square = (matrix @ matrix.T).numpy()
+            self._jacobian = torch.from_numpy(near.jacobian)
+            self._square = (self._jacobian @ self._jacobian.T).numpy()
             if not squares_only:
-                self._rest = self._gradient - near.jacobian.T @ near.residuals
+                self._rest = self._gradient - self._back(near.residuals)
         else:
             assert near.gram is not None
             self._square = near.gram
@@ -97,7 +99,7 @@ class _Model:
 
     def move(self, damping: float) -> FloatArray | None:
         """The minimum of the model with this damping; None if it cannot be computed."""
-        # torch's number of threads is set on purpose; scipy's takes every core.
+        # torch, since its number of threads can be set; scipy's takes every core.
         damped = torch.from_numpy(self._square).clone()
         damped.diagonal().add_(damping)
         factor, failed = torch.linalg.cholesky_ex(damped)
@@ -109,16 +111,19 @@ class _Model:
             found: FloatArray = torch.cholesky_solve(column, factor).squeeze(1).numpy()
             return found
 
-        jacobian = self._near.jacobian
-        if jacobian is None:
+        if self._near.jacobian is None:
             move = -solve(self._gradient)
         else:
             # (K^T K + damping)^-1 K^T r = K^T (K K^T + damping)^-1 r, the smaller matrix.
-            move = -(jacobian.T @ solve(self._near.residuals))
+            move = -self._back(solve(self._near.residuals))
             if self._rest is not None:
-                rest = self._rest
-                move -= (rest - jacobian.T @ solve(jacobian @ rest)) / damping
+                there = (self._jacobian @ torch.from_numpy(self._rest)).numpy()
+                move -= (self._rest - self._back(solve(there))) / damping
         return move if np.isfinite(move).all() else None
+
+    def _back(self, residuals: FloatArray) -> FloatArray:
+        product: FloatArray = (self._jacobian.T @ torch.from_numpy(residuals)).numpy()
+        return product
 
     def promise(self, move: FloatArray, damping: float) -> float:
         """By how much the damped model lowers the loss: always above 0 (Nielsen, eq. 2.16)."""
