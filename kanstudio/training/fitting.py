@@ -24,6 +24,7 @@ from kanstudio.training.objective import LossFunction
 from kanstudio.training.progress import Progress
 from kanstudio.training.run import TrainingRun
 from kanstudio.training.settings import TrainingSettings
+from kanstudio.training.sources import as_dataset
 from kanstudio.training.stream import Stream
 
 logger = logging.getLogger(__name__)
@@ -126,6 +127,22 @@ def make_settings(options: dict[str, Any], more: dict[str, Any]) -> TrainingSett
             free = ", ".join(sorted({*known} - {*options}))
             raise TrainingError(f"fit knows no argument {name!r}; more settings are {free}")
     return TrainingSettings(**options, **more)
+
+
+def samples_for(
+    network: Network, dataset: object, test_fraction: float, seed: int
+) -> Dataset | Stream:
+    """What `KAN.fit` is given as its dataset, read. Raises DataError or FileError."""
+    if isinstance(dataset, Stream):
+        return dataset
+    return as_dataset(
+        dataset, network.input_names, network.output_names, test_fraction=test_fraction, seed=seed
+    )
+
+
+def inputs_of(samples: Dataset | Stream) -> FloatArray:
+    """Inputs [n, inputs] to look at the network with: those to train on, if they are here."""
+    return samples.test_x if isinstance(samples, Stream) else samples.train_x
 
 
 def metric_name(metric: Metric) -> str:
