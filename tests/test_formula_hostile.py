@@ -143,6 +143,7 @@ HOSTILE = {
     "roots of numbers": "+".join(f"sqrt({n})" for n in range(2, 1200)),
     "roots of a product": "*".join(f"{n}^(x/{n})" for n in range(2, 500)),
     "exact cosines": "+".join(f"cos({n}*pi/17)" for n in range(300)),
+    "powers of exact tangents": "+".join(f"(x+{n})^tan({n}*pi/60)" for n in range(1, 350, 2)),
     "nested exponentials": "e^" * 38 + "x",
     "bars": "|" * 7000,
     "bars and names": "|x" * 3900,

@@ -231,7 +231,7 @@ class ConditionReader(TokenReader):
             self.close(opening)
             if self.token.kind == ",":
                 self.take()
-                found.append((self.sum(), None))
+                found.append((self.value(), None))
         self.chains = outer
         return self.from_pairs(found, function, "end with: (value, True)")
 
@@ -239,12 +239,17 @@ class ConditionReader(TokenReader):
         found: list[tuple[Node, Node | None]] = []
         while True:
             paired = self.at_pair(self.at)
-            found.append(self.pair() if paired else (self.sum(), None))
+            found.append(self.pair() if paired else (self.value(), None))
             if self.token.kind != ",":
                 return found
             self.take()
             if self.token.kind == closing:
                 return found
+
+    def value(self) -> Node:
+        node = self.sum()
+        self.check_value(node)
+        return node
 
     def pair(self) -> tuple[Node, Node | None]:
         opening = self.take()

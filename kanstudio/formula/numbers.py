@@ -46,6 +46,23 @@ def fraction_of(number: sp.Expr) -> Fraction:
     return Fraction(float(number))
 
 
+def is_long(text: str) -> bool:
+    """More than 15 digits are written: a float64, since none tells more of them apart."""
+    return n_digits(text) > 15
+
+
+def n_digits(text: str) -> int:
+    """How many digits a numeral has, zeros at the end included."""
+    return len(text.lower().partition("e")[0].replace(".", "").lstrip("0"))
+
+
+def representable(number: sp.Expr) -> bool:
+    """Is this at most about 1e298, and a Rational not closer to 0 than 1e-298 either?"""
+    if number.is_Rational:
+        return bool(int(number.p).bit_length() < 990 and int(number.q).bit_length() < 990)
+    return not too_large(float(number))
+
+
 def too_large(value: float) -> bool:
     return not abs(value) <= MAX_CONSTANT
 

@@ -13,10 +13,11 @@ from kanstudio.formula.ast import Node, Number, children
 from kanstudio.formula.foreign import BRACKETS
 from kanstudio.formula.latex import latex_of_node
 from kanstudio.formula.limits import MAX_OUTPUTS, MAX_VARIABLES, refuse, show
+from kanstudio.formula.numbers import n_digits
 from kanstudio.formula.parser import Parser
 from kanstudio.formula.scanner import ENDING, OPENING
 from kanstudio.formula.symbols import CALLABLE, SOFT
-from kanstudio.formula.to_sympy import build, n_digits
+from kanstudio.formula.to_sympy import build
 from kanstudio.formula.tokens import Token, is_latex, split_statements, tokenize
 from kanstudio.formula.words import Words, is_name
 
@@ -106,7 +107,7 @@ def _note_rounding(node: Node, words: Words) -> None:
     while stack:
         item = stack.pop()
         stack.extend(children(item))
-        if isinstance(item, Number) and n_digits(item) > 17:
+        if isinstance(item, Number) and n_digits(item.text) > 17:
             words.notes.setdefault(f"{item.text} is rounded to 16 digits")
 
 

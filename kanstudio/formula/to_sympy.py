@@ -7,7 +7,7 @@ constant is put together by algebra.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
@@ -37,6 +37,8 @@ from kanstudio.formula.limits import (
     MAX_NODES,
     refuse,
 )
+from kanstudio.formula.shorthands import REPEATING, SHORTHANDS, log_to
+from kanstudio.formula.sympy_logic import NEGATED, RELATIONS, joined, opposite
 
 _NOT_REAL = (sp.zoo, sp.nan, sp.oo, -sp.oo, sp.I)
 # Functions whose value at a small rational (times pi) sympy may keep as it is.
@@ -44,15 +46,6 @@ _EXACT = frozenset(
     {"exp", "log", "sqrt", "sin", "cos", "tan", "cot", "sec", "csc"}
     | {"arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"}
 )
-_RELATIONS = {
-    "<": sp.StrictLessThan,
-    "<=": sp.LessThan,
-    ">": sp.StrictGreaterThan,
-    ">=": sp.GreaterThan,
-    "==": sp.Equality,
-    "!=": sp.Unequality,
-}
-_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +114,7 @@ class _Builder:
             if isinstance(part, sp.Pow) and part.exp.is_Number and not part.base.is_Number:
                 if not abs(part.exp) <= MAX_EXPONENT:
                     self.refuse(f"an exponent beyond {MAX_EXPONENT}", node)
-            elif part.is_Number and not _representable(part):
+            elif part.is_Number and not numbers.representable(part):
                 self.refuse("a constant beyond 1e300", node)
 
     # Leaves
@@ -134,7 +127,7 @@ class _Builder:
         self.check(value, node)
         if value == 0 and node.value != 0:
             self.refuse("a number too small to tell from 0", node)
-        exact = numbers.tidy(value) if is_long(node) else numbers.exact(node.value)
+        exact = numbers.tidy(value) if numbers.is_long(node.text) else numbers.exact(node.value)
         return Built(exact, value, 1)
 
     # Sums, products, powers
@@ -236,8 +229,8 @@ class _Builder:
         if node.name in {"sqrt", "pow", "root"}:
             return self.root_or_power(node, items)
         exprs = [item.expr for item in items]
-        if node.name in _REPEATING:
-            return self.doubled(node, self.apply(node, exprs), _REPEATING[node.name] * size)
+        if node.name in REPEATING:
+            return self.doubled(node, self.apply(node, exprs), REPEATING[node.name] * size)
         with self.bounded(node):
             return Built(self.apply(node, exprs), None, size)
 
@@ -305,8 +298,8 @@ class _Builder:
     def apply(self, node: Call, exprs: list[sp.Expr]) -> sp.Expr:
         """The call of a function with a variable somewhere in its arguments."""
         name, first = node.name, exprs[0]
-        if name in _COMPOSED:
-            return _COMPOSED[name](*exprs)
+        if name in SHORTHANDS:
+            return SHORTHANDS[name](*exprs)
         if name in {"max", "min"}:
             head = sp.Max if name == "max" else sp.Min
             return head(*exprs, evaluate=False) if len(set(exprs)) > 1 else first
@@ -323,7 +316,7 @@ class _Builder:
         x, base = exprs if len(exprs) > 1 else (exprs[0], sp.E)
         if base.is_Number and (base <= 0 or base == 1):
             self.refuse("no base of a logarithm", node.arguments[1])
-        return _log_to(x, base)
+        return log_to(x, base)
 
     def mod(self, node: Call, exprs: list[sp.Expr]) -> sp.Expr:
         x, modulus = exprs
@@ -351,7 +344,7 @@ class _Builder:
             case Truth():
                 return (sp.true if node.value == holds else sp.false), 1
             case Compare():
-                operator = node.operator if holds else _NEGATED[node.operator]
+                operator = node.operator if holds else NEGATED[node.operator]
                 return self.comparison(node, operator)
             case Logic(operator="not"):
                 return self.condition(node.items[0], not holds)
@@ -359,8 +352,8 @@ class _Builder:
                 parts = [self.condition(item, True) for item in node.items]
                 head = sp.And if node.operator == "and" else sp.Or
                 size = 1 + sum(count for _, count in parts)
-                joined = _joined(head, [part for part, _ in parts])
-                return (joined if holds else _opposite(joined)), size
+                whole = joined(head, [part for part, _ in parts])
+                return (whole if holds else opposite(whole)), size
         raise AssertionError(node)
 
     def comparison(self, node: Compare, operator: str) -> tuple[sp.Basic, int]:
@@ -371,78 +364,13 @@ class _Builder:
         size = left.size + right.size
         if left.value is not None and right.value is not None:
             return (sp.true if compare(operator, left.value, right.value) else sp.false), size
-        return _RELATIONS[operator](left.expr, right.expr, evaluate=False), size
+        return RELATIONS[operator](left.expr, right.expr, evaluate=False), size
 
     def with_default(self, pieces: list[tuple[sp.Expr, sp.Basic]], last: Built, size: int) -> Built:
         if not pieces:
             return last
         expr = sp.Piecewise(*pieces, (last.expr, sp.true), evaluate=False)
         return Built(expr, None, size + last.size)
-
-
-def is_long(node: Number) -> bool:
-    """More than 15 digits are written: a float64, since none tells more of them apart."""
-    return n_digits(node) > 15
-
-
-def n_digits(node: Number) -> int:
-    """How many digits are written, zeros at the end included."""
-    return len(node.text.lower().partition("e")[0].replace(".", "").lstrip("0"))
-
-
-def _log_to(x: sp.Expr, base: sp.Expr) -> sp.Expr:
-    logarithms = [
-        sp.log(part) if part.is_number else algebra.apply("log", part) for part in (x, base)
-    ]
-    return algebra.multiply([logarithms[0], algebra.power(logarithms[1], algebra.MINUS_ONE)])
-
-
-def _factorial(x: sp.Expr) -> sp.Expr:
-    return algebra.apply("gamma", algebra.add([x, algebra.ONE]))
-
-
-def _hypot(x: sp.Expr, y: sp.Expr) -> sp.Expr:
-    squares = [algebra.power(part, sp.Integer(2)) for part in (x, y)]
-    return algebra.power(algebra.add(squares), algebra.HALF)
-
-
-def _clip(x: sp.Expr, low: sp.Expr, high: sp.Expr) -> sp.Expr:
-    return sp.Min(sp.Max(x, low, evaluate=False), high, evaluate=False)
-
-
-def _binomial(n: sp.Expr, k: sp.Expr) -> sp.Expr:
-    """n! / (k! (n - k)!) for real n and k; a polynomial, without poles, for few factors."""
-    if k.is_Integer and 0 <= k <= _MOST_FACTORS:
-        steps = [algebra.add([n, sp.Integer(-i)]) for i in range(int(k))]
-        return algebra.multiply([sp.Rational(1, math.factorial(int(k))), *steps])
-    apart = algebra.add([n, algebra.multiply([algebra.MINUS_ONE, k])])
-    below = [algebra.power(_factorial(part), algebra.MINUS_ONE) for part in (k, apart)]
-    return algebra.multiply([_factorial(n), *below])
-
-
-_MOST_FACTORS = 6
-# Functions that hold an argument several times once they are written out.
-_REPEATING = {"binomial": _MOST_FACTORS}
-# Functions that are written with those of the table.
-_COMPOSED: dict[str, Callable[..., sp.Expr]] = {
-    "log2": lambda x: _log_to(x, sp.Integer(2)),
-    "log10": lambda x: _log_to(x, sp.Integer(10)),
-    "factorial": _factorial,
-    "hypot": _hypot,
-    "expm1": lambda x: algebra.add([algebra.apply("exp", x), algebra.MINUS_ONE]),
-    "log1p": lambda x: algebra.apply("log", algebra.add([x, algebra.ONE])),
-    "exp2": lambda x: algebra.power(sp.Integer(2), x),
-    "square": lambda x: algebra.power(x, sp.Integer(2)),
-    "cube": lambda x: algebra.power(x, sp.Integer(3)),
-    "reciprocal": lambda x: algebra.power(x, algebra.MINUS_ONE),
-    "radians": lambda x: algebra.multiply([x, sp.pi, sp.Rational(1, 180)]),
-    "degrees": lambda x: algebra.multiply(
-        [x, algebra.power(sp.pi, algebra.MINUS_ONE), sp.Integer(180)]
-    ),
-    "clip": _clip,
-    "binomial": _binomial,
-    "atan2": lambda y, x: sp.atan2(y, x, evaluate=False),
-}
 
 
 def _small(number: sp.Expr) -> bool:
@@ -456,31 +384,8 @@ def _simple(item: Built) -> bool:
         return False
     number, rest = expr.as_coeff_Mul()
     whole = number.is_Rational and abs(number.p) <= 10**6 and number.q <= 1000
-    return bool(whole and (rest == 1 or (rest == sp.pi and number.q <= 60) or rest == sp.E))
+    return bool(whole and (rest == 1 or (rest == sp.pi and number.q <= 12) or rest == sp.E))
 
 
 def _odd_root(exponent: sp.Expr) -> bool:
     return bool(exponent.is_Rational and exponent.q % 2 == 1)
-
-
-def _joined(head: type[sp.Basic], parts: list[sp.Basic]) -> sp.Basic:
-    """And or Or of conditions, constants worked out, nothing else simplified."""
-    deciding, idle = (sp.false, sp.true) if head is sp.And else (sp.true, sp.false)
-    if deciding in parts:
-        return deciding
-    left = list(dict.fromkeys(part for part in parts if part is not idle))
-    if len(left) < 2:
-        return left[0] if left else idle
-    return head(*left, evaluate=False)
-
-
-def _opposite(condition: sp.Basic) -> sp.Basic:
-    if isinstance(condition, sp.And | sp.Or):
-        return sp.Not(condition, evaluate=False)
-    return condition.negated if isinstance(condition, sp.Rel) else sp.Not(condition)
-
-
-def _representable(number: sp.Expr) -> bool:
-    if number.is_Rational:
-        return bool(int(number.p).bit_length() < 990 and int(number.q).bit_length() < 990)
-    return not numbers.too_large(float(number))
