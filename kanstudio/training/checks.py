@@ -42,11 +42,16 @@ def check_columns(network: Network, dataset: Dataset) -> None:
         )
 
 
-def check_run(network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
+def check_fit(network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
     """Raise TrainingError if network, data and settings do not fit together."""
     check_columns(network, dataset)
     if network.n_edge == 0 and not settings.affine_trainable:
         raise TrainingError("nothing to train: every edge of this network is absent")
+
+
+def check_run(network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
+    """check_fit, and that the device is one of this machine."""
+    check_fit(network, dataset, settings)
     if settings.device.split(":")[0] not in available_devices():
         raise TrainingError(
             f"there is no device {settings.device} here; there is {', '.join(available_devices())}"

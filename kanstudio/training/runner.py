@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 from kanstudio.errors import TrainingError
 from kanstudio.network.network import Network
@@ -55,10 +55,20 @@ class RunStatus:
     observed: Any = None
 
 
+class Keeper(Protocol):
+    """What looks after runs: a pool of processes here, or a cluster."""
+
+    def tell(self, handle: RunHandle, verb: str) -> None:
+        """Hand a wish on: pause, resume, step or stop."""
+
+    def drop(self, handle: RunHandle) -> None:
+        """End a run of which nobody wants to hear any more."""
+
+
 class RunHandle:
     """One run, as its owner sees it. No call waits for the worker."""
 
-    def __init__(self, runner: Runner, run_id: int, order: Start) -> None:
+    def __init__(self, runner: Keeper, run_id: int, order: Start) -> None:
         self.run_id = run_id
         self._runner = runner
         self._order = order

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
-from kanstudio.errors import KanStudioError
+from kanstudio.errors import KanStudioError, TrainingError
 from kanstudio.functions import UnknownFunctionError
 from kanstudio.network.network import Network
 from kanstudio.training.checkpoint import Checkpoint
@@ -67,8 +67,8 @@ class Update:
 
 
 @dataclass
-class _Session:
-    """A run and what its owner asked of it."""
+class Hosted:
+    """A run in a worker process and what its owner asked of it."""
 
     order: Start
     run: TrainingRun
@@ -102,8 +102,11 @@ class _Session:
     def wants_to_report(self, now: float) -> bool:
         return self.state != self.told or (bool(self.news) and now - self.sent_at >= REPORT_EVERY_S)
 
-    def update(self, now: float) -> Update:
-        """Everything new; the snapshot only if there was a step."""
+    def update(self, now: float, *, keep: bool | None = None) -> Update:
+        """Everything new; the snapshot only if there was a step.
+
+        keep: with a checkpoint; None: if the last is a second old, or the run stands still.
+        """
         self.sent_at, self.told = now, self.state
         progress, self.news = tuple(self.news), []
         if not progress:
@@ -117,9 +120,26 @@ class _Session:
                 # A drawing that fails must not end the training.
                 message = message or f"cannot show this step: {error}"
         kept = None
-        if now - self.kept_at >= KEEP_EVERY_S or self.state != "running":
+        if keep is None:
+            keep = now - self.kept_at >= KEEP_EVERY_S or self.state != "running"
+        if keep:
             self.kept_at, kept = now, pickle.dumps(self.run.checkpoint())
         return Update(progress, self.state, message, pickle.dumps(network), observed, kept)
+
+
+def begin(order: Start) -> Hosted:
+    """The run of an order. Raises TrainingError in words for its owner."""
+    try:
+        if order.checkpoint is None:
+            run = TrainingRun(order.network, order.dataset, order.settings)
+        else:
+            run = TrainingRun.resume(order.checkpoint, order.dataset)
+    except UnknownFunctionError as error:
+        message = f"{error}: functions added in Python are not known to the training process"
+        raise TrainingError(f"{message}; train with model.fit instead") from error
+    except (KanStudioError, MemoryError) as error:
+        raise TrainingError(str(error) or "out of memory") from error
+    return Hosted(order, run, order.paused)
 
 
 class Worker:
@@ -127,7 +147,7 @@ class Worker:
 
     def __init__(self, connection: Connection[Any, Any]) -> None:
         self._connection = connection
-        self._sessions: dict[int, _Session] = {}
+        self._sessions: dict[int, Hosted] = {}
         self._turn = 0
 
     def serve(self) -> None:
@@ -154,18 +174,10 @@ class Worker:
 
     def _start(self, run_id: int, order: Start) -> None:
         try:
-            if order.checkpoint is None:
-                run = TrainingRun(order.network, order.dataset, order.settings)
-            else:
-                run = TrainingRun.resume(order.checkpoint, order.dataset)
-        except UnknownFunctionError as error:
-            message = f"{error}: functions added in Python are not known to the training process"
-            self._send(run_id, Update((), "error", f"{message}; train with model.fit instead"))
+            self._sessions[run_id] = begin(order)
+        except TrainingError as error:
+            self._send(run_id, Update((), "error", str(error)))
             return
-        except (KanStudioError, MemoryError) as error:
-            self._send(run_id, Update((), "error", str(error) or "out of memory"))
-            return
-        self._sessions[run_id] = _Session(order, run, order.paused)
         self._report(run_id)
 
     def _change(self, verb: str, run_id: int) -> None:
