@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from kanstudio.app import tuning
 from kanstudio.app.formula_now import FormulaNow, LiveFormula
 from kanstudio.app.present import plural, root_mean_square
 from kanstudio.app.refusal import Refusal
@@ -27,31 +28,13 @@ from kanstudio.network.forward import evaluate
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.checks import available_devices
 from kanstudio.training.runner import RunHandle, Runner, RunStatus
-from kanstudio.training.settings import MAX_STEPS, TrainingSettings
+from kanstudio.training.settings import TrainingSettings
 
 State = Literal["idle", "training", "paused", "error"]
-STEPS = {"Adam": 5_000, "LBFGS": 500, "LM": 200, "auto": 500}
-"""Steps of a run by default: a few seconds on small networks, long enough to watch."""
 RUN_EVERY_S = 0.1
 """Losses, chart and inspector follow a run this often; the canvas follows every tick."""
 OBSERVED_SAMPLES = 1_000
 """Test samples on which a moving network is held against the formula."""
-_SETTINGS = {item.name for item in fields(TrainingSettings)}
-_WHOLE = {"steps", "batch", "seed", "grid_update_num", "stop_grid_update_step"}
-_AT_LEAST_0 = "is a number of at least 0"
-_WHAT_IT_IS = {
-    "learning_rate": "Learning rate is a number above 0 and at most 1,000,000",
-    "steps": f"Steps is a whole number from 1 to {MAX_STEPS:,}",
-    "batch": f"Batch is a whole number from 1 to {MAX_STEPS:,}, or empty for all samples",
-    "lamb": f"Regularisation λ {_AT_LEAST_0}",
-    "lamb_l1": f"L1 {_AT_LEAST_0}",
-    "lamb_entropy": f"Entropy {_AT_LEAST_0}",
-    "lamb_coef": f"Coefficients {_AT_LEAST_0}",
-    "lamb_coefdiff": f"Smoothness {_AT_LEAST_0}",
-    "grid_update_num": f"Grid updates is a whole number from 1 to {MAX_STEPS:,}",
-    "stop_grid_update_step": f"Grid updates end at a whole number from 0 to {MAX_STEPS:,}",
-    "seed": f"Batch seed is a whole number from 0 to {MAX_STEPS:,}",
-}
 
 
 @dataclass(frozen=True)
@@ -100,13 +83,15 @@ class Desk:
         self._run: RunHandle | None = None
         self._records: list[LossRecord] = []
         self._past: tuple[Document, Losses] | None = None
+        self._counting: tuple[tuple[object, ...], TrainingSettings] | None = None
         self._told_at = 0.0
         self._clock = (0.0, 0)
         self._live_error: float | None = None
-        self.settings = TrainingSettings(steps=STEPS["Adam"])
+        self.settings = TrainingSettings(steps=tuning.STEPS["Adam"])
         self.wrong: tuple[str, ...] = ()
         self.state: State = "idle"
         self.message = ""
+        self.note = ""
         self.total = 0
         self.rate = 0.0
         session.before_edit = self.settle
@@ -155,45 +140,36 @@ class Desk:
 
     def change(self, name: str, value: object) -> None:
         """Take a setting from its field; a bad value is refused with a reason."""
-        if name not in _SETTINGS:
+        if not tuning.is_field(name) or (name == "device" and value not in self.devices):
             return
-        if name == "batch" and value is None:
-            value = -1
-        if name in _WHOLE and isinstance(value, float) and value.is_integer():
-            value = int(value)
-        changes: dict[str, Any] = {name: value}
-        if name == "optimizer" and value in STEPS:
-            # Each optimiser has its own sensible rate, and number of steps.
-            changes["learning_rate"] = None
-            if self.settings.steps == STEPS[self.settings.optimizer]:
-                changes["steps"] = STEPS[str(value)]
-        if name == "device" and value not in self.devices:
-            return
-        if name == "device" and str(value).startswith("mps"):
-            changes["dtype"] = "float32"
+        before = self.settings
         try:
-            self.settings = replace(self.settings, **changes)
+            self.settings = tuning.changed(before, name, value)
         except (TrainingError, TypeError) as error:
             self.wrong = (*(known for known in self.wrong if known != name), name)
-            self._refusal.say(self._words(name, error), name)
+            words = tuning.why_refused(before, self.counting, name, error)
+            self._refusal.say(words, name)
         else:
-            self.wrong = tuple(known for known in self.wrong if known not in changes)
-            for field in changes:
+            # A field whose value another one has changed is right again, too.
+            right = {name} | tuning.differing(before, self.settings)
+            self.wrong = tuple(known for known in self.wrong if known not in right)
+            for field in right:
                 self._refusal.take_back(field)
             if self._run is not None:
                 self._session.say("The new setting counts from the next run")
         self._session.tell("settings")
 
-    def _words(self, name: str, error: Exception) -> str:
-        if name not in _WHAT_IT_IS:
-            return str(error)
-        now = self.settings.rate if name == "learning_rate" else getattr(self.settings, name)
-        if name == "batch" and now == -1:
-            return f"{_WHAT_IT_IS[name]}. For now all are taken."
-        shown = f"{now:,}" if name in _WHOLE else f"{now:g}"
-        return f"{_WHAT_IT_IS[name]}. For now {shown} counts."
-
     # What the page reads.
+
+    @property
+    def counting(self) -> TrainingSettings:
+        """The settings with the optimiser that "auto" takes for the document."""
+        document = self._session.document
+        key = self.settings, document.network, document.dataset
+        known = self._counting
+        if known is None or any(a is not b for a, b in zip(known[0], key, strict=True)):
+            known = self._counting = key, tuning.counting(*key)
+        return known[1]
 
     @property
     def run_step(self) -> int:
@@ -257,6 +233,7 @@ class Desk:
             for p in status.progress
             if math.isfinite(p.train_loss) and math.isfinite(p.test_loss)
         ]
+        self._say_notes(status)
         if status.network is None:
             return
         observed = status.observed if isinstance(status.observed, Observed) else None
@@ -265,6 +242,16 @@ class Desk:
             self._session.follow(status.network)
         else:
             self._session.follow(status.network, observed.view, observed.formula)
+
+    def _say_notes(self, status: RunStatus) -> None:
+        """Say what happened on the way, such as a step that was undone; each thing once."""
+        if status.state not in ("running", "paused"):
+            return
+        notes = [(p.message, f"Step {p.step:,}: {p.message}") for p in status.progress]
+        for note, words in [*notes, (status.message, status.message)]:
+            if note and note != self.note:
+                self.note = note
+                self._session.say(words)
 
     def _measure_rate(self, now: float) -> None:
         then, step = self._clock
@@ -299,7 +286,7 @@ class Desk:
             return
         session.forget_undone()
         self._records = []
-        self.message = ""
+        self.message = self.note = ""
         self.total = self.settings.steps
         self.rate = 0.0
         self._clock = time.monotonic(), 0
@@ -315,15 +302,14 @@ class Desk:
     def _finish(self, status: RunStatus) -> None:
         failed = status.state == "error"
         n_steps = self.run_step
-        self._close_run()
-        self.message = status.message
-        self._set_state("error" if failed else "idle")
+        self._close_run("error" if failed else "idle", status.message)
         if failed:
             self._session.say(status.message, "error")
         else:
             losses = self.losses
             test = "" if losses.test is None else f" · test RMSE {losses.test:.2e}"
-            self._session.say(f"Trained {plural(n_steps, 'step')}{test}")
+            note = f" · {status.message}" if status.message else ""
+            self._session.say(f"Trained {plural(n_steps, 'step')}{test}{note}")
 
     def settle(self) -> str:
         """End the run, if there is one, and keep it as a history entry; says so in words."""
@@ -331,24 +317,27 @@ class Desk:
         if run is None:
             if self.state == "error":
                 self.state, self.message = "idle", ""
+            self.note = ""
             return ""
         run.stop()
         self._take(run.poll())
         n_steps = self.run_step
-        self._close_run()
-        self._set_state("idle")
+        self._close_run("idle")
         return f"Training stopped at step {n_steps:,} and kept. " if n_steps else ""
 
-    def _close_run(self) -> None:
+    def _close_run(self, state: State, message: str = "") -> None:
+        # All of this before anybody is told: no view may see the half of it.
+        self.state, self.message, self.note = state, message, message
         run, network = self._run, self._session.live
         records = tuple(self._records)
         self._run = None
         self._records = []
-        self._session.live = None
+        self._session.live, self._session.running = None, False
         if run is not None:
             run.close()
         if network is not None and records:
             self._session.keep_training(ApplyTraining(network, records))
+        self._set_state(state)
 
     def history(self) -> History:
         """The history as it would be if the run ended now; nothing is ended."""

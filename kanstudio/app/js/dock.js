@@ -1,20 +1,8 @@
 // The training dock: what starts and stops a run, its settings, its losses, its data.
 
-const NUMBERS = [
-  ["learning_rate", "Learning rate", { min: 0, step: "any" }],
-  ["steps", "Steps", { min: 1, step: 1 }],
-  ["batch", "Batch", { min: 1, step: 1, placeholder: "all" }],
-  ["lamb", "Regularisation λ", { min: 0, step: "any" }],
-];
-const MORE = [
-  ["lamb_l1", "L1", { min: 0, step: "any" }],
-  ["lamb_entropy", "Entropy", { min: 0, step: "any" }],
-  ["lamb_coef", "Coefficients", { min: 0, step: "any" }],
-  ["lamb_coefdiff", "Smoothness", { min: 0, step: "any" }],
-  ["grid_update_num", "Grid updates", { min: 1, step: 1 }],
-  ["stop_grid_update_step", "until step", { min: 0, step: 1 }],
-  ["seed", "Batch seed", { min: 0, step: 1 }],
-];
+// What is seldom changed stands in a card, its groups in two columns.
+const COLUMNS = [["Learning rate", "Early stopping", "Numbers"], ["Regularisation", "Grid"]];
+const WIDE = new Set(["schedule", "reg_metric", "grid_update_num"]);
 
 export function render({ model }) {
   const send = sender(model);
@@ -42,29 +30,25 @@ export function render({ model }) {
     input.addEventListener("change", take);
     return input;
   };
-  const inputs = {};
-  const numbers = (list) => list.map(([name, label, props]) => {
-    inputs[name] = setting(name, h("input", { type: "number", ...props }));
-    return field(label, inputs[name]);
-  });
-  const device = setting("device", h("select", {}));
-  const optimizer = setting("optimizer", h("select", {}));
-  const dtype = setting("dtype", h("select", {}));
-  const metric = setting("reg_metric", h("select", {}));
-  const updateGrid = setting("update_grid", h("input", { type: "checkbox" }));
-  const affine = setting("affine_trainable", h("input", { type: "checkbox" }));
-  const check = (label, input) => h("label", { class: "check" }, input, label);
+  const inputs = {}, frames = {};
+  const made = ({ name, label, kind, title }) => {
+    const input = inputs[name] = setting(name, kind === "choice" ? h("select", {})
+      : kind === "check" ? h("input", { type: "checkbox" })
+        : h("input", { type: "number", step: kind === "whole" ? 1 : "any" }));
+    const frame = kind === "check" ? h("label", { class: "check" }, input, label) : field(label, input);
+    if (kind === "check" || WIDE.has(name)) frame.classList.add("span2");
+    frames[name] = { frame, title };
+    return frame;
+  };
+  const fields = model.state.fields || [];
+  const group = (name) => [h("h2", {}, name), h("div", { class: "grid2" },
+    ...fields.filter((one) => one.group === name).map(made))];
+  const basic = fields.filter((one) => one.group === "basic").map(made);
 
   const more = button("", {}, icon("tune", 14), "More");
   more.setAttribute("aria-label", "More settings");
   const moreBox = h("div", { class: "popover more", role: "dialog", "aria-label": "More settings" },
-    h("h2", {}, "Regularisation"), h("div", { class: "grid2" }, ...numbers(MORE.slice(0, 4)),
-      h("div", { class: "span2" }, field("Scores", metric))),
-    h("h2", {}, "Grid"), h("div", { class: "grid2" }, h("div", { class: "span2" },
-      check("Move the knots to the samples", updateGrid)), ...numbers(MORE.slice(4, 6))),
-    h("h2", {}, "Numbers"), h("div", { class: "grid2" }, field("Precision", dtype),
-      ...numbers(MORE.slice(6)), h("div", { class: "span2" },
-        check("Train scales and biases of nodes", affine))));
+    ...COLUMNS.map((names) => h("div", { class: "column" }, ...names.flatMap(group))));
   menu(more, moreBox, { align: "end", above: true });
 
   const data = button("", { class: "data-button" }, icon("data", 14), h("span", { class: "label" }));
@@ -77,7 +61,6 @@ export function render({ model }) {
     const value = h("b", {}, "–");
     return { value, key: h("span", { class: `key loss-${name}` }, h("i", {}), `${name} `, value) };
   });
-  const fields = numbers(NUMBERS);
   const empty = h("p", { class: "empty" });
   const chart = h("div", { class: "chart" }, h("div", { class: "chart-head" },
     h("span", { class: "muted" }, "RMSE"), ...losses.map((loss) => loss.key)),
@@ -97,6 +80,7 @@ export function render({ model }) {
     progress.setAttribute("aria-valuemax", run.total || 0);
     progress.setAttribute("aria-valuenow", run.step || 0);
     setText(counts, run.text || "");
+    counts.title = run.text || "";
     setText(losses[0].value, number(run.train));
     setText(losses[1].value, number(run.test));
     error.hidden = !run.error;
@@ -106,16 +90,17 @@ export function render({ model }) {
     setText(empty, run.hint || "");
     const values = state.settings || {};
     const choices = state.choices || {};
-    for (const [name, select] of Object.entries({ device, optimizer, dtype, reg_metric: metric }))
-      if (choices[name]) options(select, choices[name], values[name]);
     for (const [name, input] of Object.entries(inputs)) {
       const wrong = (state.wrong || []).includes(name);
-      if (!wrong) setValue(input, values[name]);
+      const why = (state.idle || {})[name];
+      if (choices[name]) options(input, choices[name], values[name]);
+      else if (input.type === "checkbox") input.checked = Boolean(values[name]);
+      else if (!wrong) setValue(input, values[name]);
       input.setAttribute("aria-invalid", String(wrong));
+      input.disabled = Boolean(why);
+      input.placeholder = (state.hints || {})[name] || "";
+      frames[name].frame.title = why || frames[name].title;
     }
-    if (state.rateHint) inputs.learning_rate.placeholder = state.rateHint;
-    updateGrid.checked = Boolean(values.update_grid);
-    affine.checked = Boolean(values.affine_trainable);
     setText(data.lastChild, state.data || "Data");
     data.setAttribute("aria-label", `Data: ${state.data || ""}`);
   });
@@ -124,8 +109,7 @@ export function render({ model }) {
     h("div", { class: "run" }, h("div", { class: "buttons" }, train, pause, step, stop),
       h("div", { class: "going" }, counts, progress)),
     h("div", { class: "lower" }, chart,
-      h("div", { class: "settings" }, h("div", { class: "grid2" }, field("Device", device),
-        field("Optimizer", optimizer), ...fields),
+      h("div", { class: "settings" }, h("div", { class: "grid2" }, ...basic),
       h("div", { class: "pair-row" }, more, data), error)),
     moreBox, h("div", { class: "cards" }, model.get_child("datacard")));
 }

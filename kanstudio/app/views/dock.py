@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from panel.viewable import Child
 
+from kanstudio.app import tuning
 from kanstudio.app.component import Message, Part, script
 from kanstudio.app.desk import Desk
 from kanstudio.app.figures import LossChart
 from kanstudio.app.parts import Page
 from kanstudio.app.present import plural, time_left
 from kanstudio.app.session import Session, Topic
-from kanstudio.training.settings import DEFAULT_LEARNING_RATE, DTYPES, OPTIMIZERS, REG_METRICS
-
-OPTIMIZER_NAMES = {"LBFGS": "L-BFGS"}
-METRIC_NAMES = {
-    "edge_forward_spline_n": "forward, normalised",
-    "edge_forward_spline_u": "forward",
-    "edge_forward_sum": "forward, sum",
-    "edge_backward": "attribution of edges",
-    "node_backward": "attribution of nodes",
-}
 
 
 class Dock(Part):
@@ -56,14 +48,7 @@ class Dock(Part):
                 message.number("y"),
             ),
         }
-        self.put(
-            choices={
-                "device": list(desk.devices),
-                "optimizer": [[name, OPTIMIZER_NAMES.get(name, name)] for name in OPTIMIZERS],
-                "dtype": list(DTYPES),
-                "reg_metric": [[name, METRIC_NAMES[name]] for name in REG_METRICS],
-            }
-        )
+        self.put(fields=[asdict(field) | {"title": field.sentence} for field in tuning.FIELDS])
         session.listen(self._update)
         self._update(frozenset({"document", "run", "settings"}))
 
@@ -79,28 +64,13 @@ class Dock(Part):
         document, settings = self._session.document, self._desk.settings
         data = document.dataset
         name = document.table_name or "Formula"
+        chosen = self._desk.counting
         self.put(
-            settings={
-                "device": settings.device,
-                "optimizer": settings.optimizer,
-                "learning_rate": settings.learning_rate,
-                "steps": settings.steps,
-                "batch": None if settings.batch == -1 else settings.batch,
-                "lamb": settings.lamb,
-                "lamb_l1": settings.lamb_l1,
-                "lamb_entropy": settings.lamb_entropy,
-                "lamb_coef": settings.lamb_coef,
-                "lamb_coefdiff": settings.lamb_coefdiff,
-                "reg_metric": settings.reg_metric,
-                "update_grid": settings.update_grid,
-                "grid_update_num": settings.grid_update_num,
-                "stop_grid_update_step": settings.stop_grid_update_step,
-                "seed": settings.seed,
-                "dtype": settings.dtype,
-                "affine_trainable": settings.affine_trainable,
-            },
+            settings=tuning.shown(settings),
+            choices=tuning.choices(self._desk.devices, settings, chosen),
+            hints=tuning.hints(chosen),
+            idle=tuning.idle(settings, chosen),
             wrong=list(self._desk.wrong),
-            rateHint=f"{DEFAULT_LEARNING_RATE[settings.optimizer]:g}",
             data=f"{name} · {data.n_train:,} + {data.n_test:,}",
         )
 
@@ -127,14 +97,21 @@ class Dock(Part):
                 "test": losses.test,
                 "error": desk.message if desk.state == "error" else "",
                 "hasCurve": len(steps) > 0,
-                "hint": "No training yet. Perturb the network, then train it.",
+                "hint": self._hint(),
             }
         )
+
+    def _hint(self) -> str:
+        """What to do while there is nothing to draw."""
+        if self._session.document.perturbation.mode == "off":
+            return "No training yet. Perturb the network, then train it."
+        return "No training yet."
 
     def _progress(self) -> str:
         desk = self._desk
         if desk.state not in ("training", "paused"):
-            return plural(desk.steps, "step") if desk.steps else ""
+            steps = plural(desk.steps, "step") if desk.steps else ""
+            return " · ".join(filter(None, [steps, desk.note if desk.state == "idle" else ""]))
         words = [f"{desk.run_step:,} / {desk.total:,}"]
         if desk.state == "paused":
             return " · ".join([*words, "paused"])
