@@ -28,6 +28,7 @@ EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
 PICTURES = (".svg", ".png")
+MODEL = ".safetensors"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -133,12 +134,14 @@ def run_train(arguments: argparse.Namespace) -> int:
     from kanstudio import cli_train
     from kanstudio.editor.commands import ApplyTraining, Perturb, apply
     from kanstudio.editor.document import LossRecord
+    from kanstudio.files.model import save_network
+    from kanstudio.symbolic.readable import readable
 
     # What cannot be written or trained is said before the work, not after it.
     if arguments.checkpoint:
         _check_folder(arguments.checkpoint)
     if arguments.out:
-        _check_picture(arguments.out)
+        _check_result(arguments.out)
     settings = _settings(arguments)
     document = _trained_document(arguments)
     for text in arguments.expand:
@@ -152,7 +155,12 @@ def run_train(arguments: argparse.Namespace) -> int:
         LossRecord(progress.step, progress.train_loss, progress.test_loss)
         for progress in cli_train.follow(run, arguments.checkpoint)
     ]
-    if arguments.out:
+    found = readable(run.network())
+    print("\n".join(found.text) or found.note)
+    if arguments.out and Path(arguments.out).suffix.lower() == MODEL:
+        save_network(run.network(), arguments.out)
+        print(f"wrote {arguments.out}")
+    elif arguments.out:
         document = apply(document, ApplyTraining(run.network(), tuple(losses)))
         _draw(document, arguments.out, metric="forward_n", beta=3.0, theme="light")
     return 1 if run.failed else 0
@@ -275,9 +283,16 @@ def _write_code(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _check_result(out: str) -> None:
+    if Path(out).suffix.lower() not in (*PICTURES, MODEL):
+        raise FileError(
+            f"cannot write {out}: a model ends in {MODEL}, a picture in .svg or .png"
+        )
+    _check_folder(out)
+
+
 def _check_picture(out: str) -> None:
-    path = Path(out)
-    if path.suffix.lower() not in PICTURES:
+    if Path(out).suffix.lower() not in PICTURES:
         raise FileError(f"cannot draw {out}: a picture ends in .svg or .png")
     _check_folder(out)
 

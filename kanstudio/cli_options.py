@@ -101,7 +101,9 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     )
     training.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     training.add_argument("--seed", type=int, default=0, help="of data, perturbation and batches")
-    command.add_argument("--out", metavar="PICTURE", help="the trained network as .svg or .png")
+    command.add_argument(
+        "--out", metavar="FILE", help="the trained network: .safetensors, or .svg or .png"
+    )
     return command
 
 

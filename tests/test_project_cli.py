@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kanstudio import cli
+from kanstudio import KAN, cli
 from kanstudio.errors import KanStudioError
 from kanstudio.training import Progress, TrainingRun
 
@@ -132,6 +132,21 @@ def test_training_lowers_the_error(capsys: pytest.CaptureFixture[str], tmp_path:
     assert found[-1][0] < 0.5 * found[0][0]
     assert found[-1][1] < 0.05
     assert picture.read_text("utf-8").startswith("<svg")
+
+
+def test_train_keeps_the_model_and_says_its_formula(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "model.safetensors"
+    assert run("train", "y = x^2", "--perturb", "all", "--steps", "3", "--out", str(file)) == 0
+    *_, law, wrote = capsys.readouterr().out.splitlines()
+    assert law.startswith("y = ") and "spline_1(x)" in law
+    assert wrote == f"wrote {file}"
+    model = KAN.load(file)
+    assert "spline_1(x)" in str(model.symbolic_formula())
+    # A wrong name is refused before the work.
+    assert run("train", "x^2", "--steps", "100000000", "--out", str(tmp_path / "net.pdf")) == 2
+    assert "a model ends in .safetensors" in capsys.readouterr().err
 
 
 def test_training_goes_on_where_it_was_interrupted(
