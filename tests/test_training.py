@@ -340,7 +340,7 @@ def test_a_run_says_at_its_end_how_many_samples_are_outside_a_domain(data):
         ({"reg_metric": "x"}, "edge_forward_spline_n"),
         ({"dtype": "float16"}, "float64, float32"),
         ({"device": "tpu"}, "cpu, cuda or mps"),
-        ({"device": "mps"}, "float32"),
+        ({"device": "mps", "dtype": "float64"}, "float32"),
         ({"learning_rate": 0.0}, "above 0"),
         ({"learning_rate": float("nan")}, "above 0"),
         ({"learning_rate": "1"}, "number"),

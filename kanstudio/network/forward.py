@@ -2,10 +2,16 @@
 
 Only active edges are computed. An edit that adds absent edges therefore leaves every
 arithmetic operation as it was, and the output equal bit for bit.
+
+Samples and tensors may have leading axes, written "..." here: many networks of one shape
+are computed at once. Nothing waits for a device or depends on a value, so that the passes
+there and back can be recorded as a CUDA graph. (That is why indices are taken one axis at
+a time: the way back through x[:, rows, columns] sorts, and cannot be recorded.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,7 +31,10 @@ BoolArray = NDArray[np.bool_]
 
 
 class LayerTensors(NamedTuple):
-    """The arrays of a :class:`Layer` as tensors; same names, shapes and meaning."""
+    """The arrays of a :class:`Layer` as tensors; same names, shapes and meaning.
+
+    Each may have leading axes; those of all have to fit together.
+    """
 
     knots: Tensor
     coef: Tensor
@@ -42,23 +51,27 @@ class LayerTensors(NamedTuple):
 
 @dataclass(frozen=True)
 class SymbolicGroup:
-    """The active symbolic edges of one layer that share a function."""
+    """The active symbolic edges of one layer that share a function.
+
+    edges: subnode * S + source of each.
+    """
 
     function: Function
     subnodes: Tensor
     sources: Tensor
+    edges: Tensor
 
 
 @dataclass(frozen=True)
 class SplineBlock:
     """Splines that are summed in one matrix product.
 
-    subnodes, sources: index vectors. chosen (rows, columns): which of these edges belong
-    to the block; None for all.
+    subnodes, sources: index vectors; None for all of the layer. chosen (rows, columns):
+    which of these edges belong to the block; None for all.
     """
 
-    subnodes: Tensor
-    sources: Tensor
+    subnodes: Tensor | None
+    sources: Tensor | None
     chosen: Tensor | None
 
 
@@ -72,6 +85,7 @@ class LayerProgram:
     silent: index vectors (subnodes, sources) of active splines whose scales are both 0.
     factors: per port p the index of each node's p-th subnode, or the number of subnodes
     (a column of ones) where the node has fewer ports.
+    sums_only: every node has one subnode, in the same order.
     """
 
     degree: int
@@ -80,10 +94,15 @@ class LayerProgram:
     blocks: tuple[SplineBlock, ...]
     silent: tuple[Tensor, Tensor]
     factors: tuple[Tensor, ...]
+    sums_only: bool
 
 
 class LayerValues(NamedTuple):
-    """inputs (n, S); symbolic and spline parts of the edges (n, J, S); raw subnode sums (n, J)."""
+    """What a layer comes to, with the same leading axes for all.
+
+    inputs (..., n, S); symbolic and spline parts of the edges (..., n, J, S); raw subnode
+    sums (..., n, J).
+    """
 
     inputs: Tensor
     symbolic: Tensor
@@ -95,6 +114,22 @@ def tensors(layer: Layer, dtype: torch.dtype, device: torch.device | str = "cpu"
     """Fresh tensors with a layer's values."""
     return LayerTensors(
         **{name: torch.tensor(a, dtype=dtype, device=device) for name, a in layer.arrays()}
+    )
+
+
+def stacked(
+    layers: Sequence[Layer], dtype: torch.dtype, device: torch.device | str = "cpu"
+) -> LayerTensors:
+    """Layers of one shape as one; arrays that are not the same in all get a leading axis."""
+
+    def together(arrays: Sequence[FloatArray]) -> Tensor:
+        first = arrays[0]
+        same = all(np.array_equal(first, array) for array in arrays[1:])
+        return torch.tensor(first if same else np.stack(arrays), dtype=dtype, device=device)
+
+    names = LayerTensors._fields
+    return LayerTensors(
+        **{name: together([getattr(layer, name) for layer in layers]) for name in names}
     )
 
 
@@ -118,7 +153,10 @@ def layer_program(
         by_name.setdefault(layer.functions[subnode][source], []).append((subnode, source))
     groups = tuple(
         SymbolicGroup(
-            functions.get(name), index([j for j, _ in edges]), index([i for _, i in edges])
+            functions.get(name),
+            index([j for j, _ in edges]),
+            index([i for _, i in edges]),
+            index([j * layer.n_sources + i for j, i in edges]),
         )
         for name, edges in sorted(by_name.items())
     )
@@ -137,7 +175,9 @@ def layer_program(
         part = chosen[np.ix_(rows, columns)]
         whole = np.array_equal(part, layer.spline_active[np.ix_(rows, columns)])
         return SplineBlock(
-            index(rows), index(columns), None if whole else torch.tensor(part, device=device)
+            None if len(rows) == layer.n_subnodes else index(rows),
+            None if len(columns) == layer.n_sources else index(columns),
+            None if whole else torch.tensor(part, device=device),
         )
 
     silent = layer.spline_active & ~_speaking(layer)
@@ -153,6 +193,7 @@ def layer_program(
         blocks=tuple(block(part) for part in parts if part.any()),
         silent=(index(rows), index(columns)),
         factors=factors,
+        sums_only=ports == 1,
     )
 
 
@@ -189,15 +230,20 @@ def is_outdated(plan: LayerProgram, p: LayerTensors) -> bool:
     return bool(p.scale_base[plan.silent].any() | p.scale_sp[plan.silent].any())
 
 
+def _take(values: Tensor, dim: int, index: Tensor | None) -> Tensor:
+    return values if index is None else values.index_select(dim, index)
+
+
 def _spline_features(plan: LayerProgram, block: SplineBlock, p: LayerTensors, x: Tensor) -> Tensor:
-    """(n, S', B + 1): the B-splines and silu of the block's sources."""
-    active = x[:, block.sources]
-    splines = basis(active, p.knots[block.sources], plan.degree)
-    return torch.cat([splines, silu(active).unsqueeze(-1)], dim=-1)
+    """(..., n, S', B + 1): the B-splines and silu of the block's sources."""
+    active = _take(x, -1, block.sources)
+    splines = basis(active, _take(p.knots, -2, block.sources), plan.degree)
+    others = silu(active).unsqueeze(-1)
+    return torch.cat([splines, others.expand(*splines.shape[:-1], 1)], dim=-1)
 
 
 def _spline_weights(block: SplineBlock, p: LayerTensors) -> Tensor:
-    """(J', S', B + 1): mask * [scale_sp * coef, scale_base], 0 for edges of other blocks."""
+    """(..., J', S', B + 1): mask * [scale_sp * coef, scale_base], 0 for edges of other blocks."""
     weights = torch.cat(
         [
             (p.spline_mask * p.scale_sp).unsqueeze(-1) * p.coef,
@@ -205,57 +251,78 @@ def _spline_weights(block: SplineBlock, p: LayerTensors) -> Tensor:
         ],
         dim=-1,
     )
-    weights = weights[block.subnodes][:, block.sources]
+    weights = _take(_take(weights, -3, block.subnodes), -2, block.sources)
     return weights if block.chosen is None else weights * block.chosen.unsqueeze(-1)
 
 
 def _symbolic(group: SymbolicGroup, p: LayerTensors, x: Tensor) -> Tensor:
-    """(n, edges of the group): mask * (c * f(a * x + b) + d)."""
-    a, b, c, d = p.affine[group.subnodes, group.sources].unbind(-1)
-    values = c * group.function.torch(a * x[:, group.sources] + b) + d
-    return p.symbolic_mask[group.subnodes, group.sources] * values
+    """(..., n, edges of the group): mask * (c * f(a * x + b) + d)."""
+    affine = p.affine.flatten(-3, -2).index_select(-2, group.edges)
+    a, b, c, d = affine.unsqueeze(-3).unbind(-1)
+    values = c * group.function.torch(a * x.index_select(-1, group.sources) + b) + d
+    mask = p.symbolic_mask.flatten(-2).index_select(-1, group.edges)
+    return mask.unsqueeze(-2) * values
+
+
+def _leading(p: LayerTensors, x: Tensor) -> torch.Size:
+    """The leading axes of what a layer makes of x (..., n, S)."""
+    shapes = x.shape[:-2], p.knots.shape[:-2], p.coef.shape[:-3], p.affine.shape[:-3]
+    found: torch.Size = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _add(sums: Tensor, dim: int, index: Tensor | None, values: Tensor) -> Tensor:
+    """sums, with values added at these places of the axis."""
+    if index is None:
+        return sums + values
+    shape = list(sums.shape)
+    shape[dim] = len(index)
+    return sums.index_add(dim, index, values.expand(shape))
 
 
 def subnode_sums(plan: LayerProgram, p: LayerTensors, x: Tensor) -> Tensor:
-    """Sum of all edges into each subnode: x (n, S) -> (n, J)."""
-    sums = x.new_zeros((x.shape[0], plan.n_subnodes))
+    """Sum of all edges into each subnode: x (..., n, S) -> (..., n, J)."""
+    sums = x.new_zeros((*_leading(p, x), x.shape[-2], plan.n_subnodes))
     for group in plan.groups:
-        sums = sums.index_add(1, group.subnodes, _symbolic(group, p, x))
+        sums = _add(sums, -1, group.subnodes, _symbolic(group, p, x))
     for block in plan.blocks:
-        features = _spline_features(plan, block, p, x).flatten(1)
-        values = features @ _spline_weights(block, p).flatten(1).T
-        sums = sums.index_add(1, block.subnodes, values)
+        features = _spline_features(plan, block, p, x).flatten(-2)
+        values = features @ _spline_weights(block, p).flatten(-2).mT
+        sums = _add(sums, -1, block.subnodes, values)
     return sums
 
 
 def nodes_from_sums(plan: LayerProgram, p: LayerTensors, sums: Tensor) -> Tensor:
     """Affine map of the subnodes, products of the mult nodes, affine map of the nodes."""
-    subnodes = p.subnode_scale * sums + p.subnode_bias
-    padded = torch.cat([subnodes, subnodes.new_ones((len(subnodes), 1))], dim=1)
-    nodes = padded[:, plan.factors[0]]
-    for factor in plan.factors[1:]:
-        # One factor after the other: a row of ones never changes a bit of the product.
-        nodes = nodes * padded[:, factor]
-    return p.node_scale * nodes + p.node_bias
+    nodes = p.subnode_scale.unsqueeze(-2) * sums + p.subnode_bias.unsqueeze(-2)
+    if not plan.sums_only:
+        padded = torch.cat([nodes, torch.ones_like(nodes[..., :1])], dim=-1)
+        nodes = padded.index_select(-1, plan.factors[0])
+        for factor in plan.factors[1:]:
+            # One factor after the other: a row of ones never changes a bit of the product.
+            nodes = nodes * padded.index_select(-1, factor)
+    return p.node_scale.unsqueeze(-2) * nodes + p.node_bias.unsqueeze(-2)
 
 
 def layer_forward(plan: LayerProgram, p: LayerTensors, x: Tensor) -> Tensor:
-    """x (n, S) -> nodes of the next level (n, N)."""
+    """x (..., n, S) -> nodes of the next level (..., n, N)."""
     return nodes_from_sums(plan, p, subnode_sums(plan, p, x))
 
 
 def edge_values(plan: LayerProgram, p: LayerTensors, x: Tensor) -> LayerValues:
     """Every edge on its own; memory is n * J * S, so choose n with care."""
-    shape = (len(x), plan.n_subnodes, x.shape[1])
+    shape = (*_leading(p, x), x.shape[-2], plan.n_subnodes, x.shape[-1])
     symbolic, spline = x.new_zeros(shape), x.new_zeros(shape)
     for group in plan.groups:
-        symbolic[:, group.subnodes, group.sources] = _symbolic(group, p, x)
+        symbolic[..., group.subnodes, group.sources] = _symbolic(group, p, x)
     for block in plan.blocks:
         values = torch.einsum(
-            "nif,jif->nji", _spline_features(plan, block, p, x), _spline_weights(block, p)
+            "...nif,...jif->...nji", _spline_features(plan, block, p, x), _spline_weights(block, p)
         )
-        rows, columns = block.subnodes[:, None], block.sources[None, :]
-        spline[:, rows, columns] = spline[:, rows, columns] + values
+        if block.sources is not None:
+            rows = values.new_zeros((*values.shape[:-1], x.shape[-1]))
+            values = rows.index_add(-1, block.sources, values)
+        spline = _add(spline, -2, block.subnodes, values)
     return LayerValues(x, symbolic, spline, subnode_sums(plan, p, x))
 
 

@@ -8,12 +8,12 @@ from torch import Tensor
 def basis(x: Tensor, knots: Tensor, degree: int) -> Tensor:
     """Every B-spline of every source at every sample.
 
-    x (n, S), knots (S, K) not decreasing -> (n, S, K - degree - 1). Zero outside the
-    knots, at the last knot too. Where knots coincide, 0 / 0 counts as 0, so that the
-    bases still sum to 1 between knot ``degree`` and knot ``K - degree - 1``.
+    x (..., n, S), knots (..., S, K) not decreasing -> (..., n, S, K - degree - 1). Zero
+    outside the knots, at the last knot too. Where knots coincide, 0 / 0 counts as 0, so that
+    the bases still sum to 1 between knot ``degree`` and knot ``K - degree - 1``.
     """
     x = x.unsqueeze(-1)
-    knots = knots.unsqueeze(0)
+    knots = knots.unsqueeze(-3)
     values = ((x >= knots[..., :-1]) & (x < knots[..., 1:])).to(x.dtype)
     for order in range(1, degree + 1):
         left_width = knots[..., order:-1] - knots[..., : -order - 1]

@@ -23,8 +23,9 @@ from kanstudio.network.forward import LayerProgram, LayerTensors, program, tenso
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.network.spline import basis
 from kanstudio.training.data import Dataset
-from kanstudio.training.objective import avoid_singularities, layer_with_params
+from kanstudio.training.objective import avoid_singularities
 from kanstudio.training.packing import IntArray, LayerPacking, Packing, packing
+from kanstudio.training.placement import Placement
 from kanstudio.training.settings import TrainingSettings
 
 MAX_NUMBERS = 250_000_000
@@ -156,6 +157,7 @@ class _LayerJacobian:
 
     def __init__(self, plan: LayerProgram, base: LayerTensors, part: LayerPacking) -> None:
         self._plan, self._base, self._part = plan, base, part
+        self._placement = Placement(base, part)
         device = base.coef.device
         self._rows, columns = torch.tensor(part.spline_edges.T.copy(), device=device)
         used, slots = np.unique(part.spline_edges[:, 1], return_inverse=True)
@@ -185,7 +187,7 @@ class _LayerJacobian:
         (n, J), the arguments of each group of functions, and, where their maps are
         trained, mapped subnodes (n, J) and nodes (n, N).
         """
-        p = layer_with_params(self._base, self._part, flat)
+        p = self._placement.place(flat[self._part.start : self._part.stop])
         sums, features = x.new_zeros((len(x), self._plan.n_subnodes)), None
         if len(self._rows):
             active = x[:, self._sources]

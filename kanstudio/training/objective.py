@@ -6,7 +6,7 @@ and the fused kernel (kernel package; the CPU).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
@@ -18,17 +18,17 @@ from kanstudio.errors import TrainingError
 from kanstudio.network.forward import (
     LayerProgram,
     LayerTensors,
-    LayerValues,
     edge_values,
     layer_forward,
     nodes_from_sums,
     program,
-    tensors,
+    stacked,
 )
-from kanstudio.network.network import FloatArray, Network
+from kanstudio.network.network import FloatArray, Network, Node
 from kanstudio.training.data import Dataset
-from kanstudio.training.packing import AFFINE_FIELDS, IntArray, LayerPacking, packing
-from kanstudio.training.regulariser import regulariser
+from kanstudio.training.packing import IntArray, packing
+from kanstudio.training.placement import Placement
+from kanstudio.training.regulariser import NodesAbove, Weights, regulariser
 from kanstudio.training.settings import TrainingSettings
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -57,65 +57,119 @@ class Objective(Protocol):
         """Mean squared error on the test samples."""
 
 
+class Samples(NamedTuple):
+    """x (..., n, inputs), y (..., n, outputs), weight (..., n) or None, on the device."""
+
+    x: Tensor
+    y: Tensor
+    weight: Tensor | None
+
+    def rows(self, index: Tensor) -> Samples:
+        """Those of the rows index (..., n'); leading axes for samples that have none."""
+
+        def take(values: Tensor) -> Tensor:
+            return values.index_select(0, index.flatten()).reshape(*index.shape, *values.shape[1:])
+
+        return Samples(
+            take(self.x), take(self.y), None if self.weight is None else take(self.weight)
+        )
+
+
 class TorchObjective:
-    """The reference: autograd through the network's torch program."""
+    """The reference: autograd through the network's torch program.
+
+    With a list of networks of one structure everything has a leading axis R for them;
+    weights then tells what the parts of the regulariser count for each. Where
+    settings.lamb is 0 there is no regulariser.
+    """
 
     def __init__(
         self,
-        network: Network,
+        networks: Network | Sequence[Network],
         dataset: Dataset,
         settings: TrainingSettings,
         loss_fn: LossFunction | None = None,
+        weights: Weights | None = None,
     ) -> None:
-        self._settings = settings
+        networks = [networks] if isinstance(networks, Network) else networks
+        first = networks[0]
         self._device = torch.device(settings.device)
-        self._dtype = torch.float64 if settings.dtype == "float64" else torch.float32
+        self._dtype = torch.float64 if settings.arithmetic == "float64" else torch.float32
         if loss_fn is not None and not callable(loss_fn):
             raise TrainingError(f"loss_fn must be a function, not {loss_fn!r}")
         self._loss_fn = loss_fn
-        self._plans = self._train_plans = program(network, self._device)
+        self._metric, self._lamb = settings.reg_metric, settings.lamb
+        self._weights = Weights.of(settings) if weights is None else weights
+        self._plans = self._train_plans = program(first, self._device)
         if settings.singularity_avoiding:
             self._train_plans = avoid_singularities(self._plans, settings.y_th)
-        self._layout = packing(network, affine_trainable=settings.affine_trainable).layers
-        self._base = [tensors(layer, self._dtype, self._device) for layer in network.layers]
-        self._arities = [[node.arity for node in level] for level in network.levels[1:]]
-        self._train_x, self._train_y, self._test_x, self._test_y = map(
-            self._tensor, (dataset.train_x, dataset.train_y, dataset.test_x, dataset.test_y)
-        )
-        self._train_weight, self._test_weight = (
-            None if weight is None else self._tensor(weight)
-            for weight in (dataset.train_weight, dataset.test_weight)
-        )
+        layout = packing(first, affine_trainable=settings.affine_trainable).layers
+        self._sizes = [plan.stop - plan.start for plan in layout]
+        self._placements = [
+            Placement(stacked(layers, self._dtype, self._device), plan)
+            for plan, *layers in zip(layout, *(network.layers for network in networks), strict=True)
+        ]
+        self._nodes_above = [self._above(level) for level in first.levels[1:]]
+        self.train = self._samples(dataset.train_x, dataset.train_y, dataset.train_weight)
+        self._test = self._samples(dataset.test_x, dataset.test_y, dataset.test_weight)
 
     def _tensor(self, values: FloatArray) -> Tensor:
         return torch.tensor(values, dtype=self._dtype, device=self._device)
 
-    def _loss(self, prediction: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+    def _samples(self, x: FloatArray, y: FloatArray, weight: FloatArray | None) -> Samples:
+        return Samples(
+            self._tensor(x), self._tensor(y), None if weight is None else self._tensor(weight)
+        )
+
+    def _above(self, level: Sequence[Node]) -> NodesAbove:
+        owners = np.repeat(np.arange(len(level)), [node.arity for node in level])
+        return NodesAbove(torch.tensor(owners, device=self._device), len(level))
+
+    def losses(self, flat: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
+        """Mean squared error (or the caller's loss) and regulariser for flat (..., P).
+
+        Both have flat's leading axes. Nothing here waits for the device.
+        """
+        parts = flat.split_with_sizes(self._sizes, dim=-1)
+        layers = [place.place(part) for place, part in zip(self._placements, parts, strict=True)]
+        if self._lamb == 0:
+            prediction = _forward(self._train_plans, layers, samples.x)
+            return self._loss(prediction, samples), flat.new_zeros(flat.shape[:-1])
+        x, values = samples.x, []
+        for plan, layer in zip(self._train_plans, layers, strict=True):
+            values.append(edge_values(plan, layer, x))
+            x = nodes_from_sums(plan, layer, values[-1].subnodes)
+        coefs = [
+            place.coefficients(part) for place, part in zip(self._placements, parts, strict=True)
+        ]
+        reg = regulariser(self._metric, self._weights, values, coefs, self._nodes_above)
+        return self._loss(x, samples), reg
+
+    def test_loss(self, flat: Tensor) -> Tensor:
+        """The loss on the test samples, with flat's leading axes."""
+        parts = flat.split_with_sizes(self._sizes, dim=-1)
+        layers = [place.place(part) for place, part in zip(self._placements, parts, strict=True)]
+        return self._loss(_forward(self._plans, layers, self._test.x), self._test)
+
+    def _loss(self, prediction: Tensor, samples: Samples) -> Tensor:
         if self._loss_fn is not None:
-            loss = self._loss_fn(prediction, y)
+            loss = self._loss_fn(prediction, samples.y)
             if not isinstance(loss, Tensor) or loss.numel() != 1:
                 raise TrainingError(f"loss_fn must return one number in torch, not {_what(loss)}")
             return loss.reshape(())
-        square = (prediction - y).square()
+        square = (prediction - samples.y).square()
+        weight = samples.weight
         if weight is None:
-            return square.mean()
-        return weight @ square.sum(dim=1) / (weight.sum() * y.shape[1])
+            return square.mean(dim=(-2, -1))
+        return (weight * square.sum(dim=-1)).sum(dim=-1) / (weight.sum(dim=-1) * square.shape[-1])
 
     def evaluate(self, params: FloatArray, rows: IntArray | None = None) -> Evaluation:
-        x, y, weight = self._train_x, self._train_y, self._train_weight
+        samples = self.train
         if rows is not None:
-            index = torch.tensor(rows, device=self._device)
-            x, y = x[index], y[index]
-            weight = None if weight is None else weight[index]
+            samples = samples.rows(torch.tensor(rows, device=self._device))
         flat = self._tensor(params).requires_grad_()
-        layers = _with_params(self._base, self._layout, flat)
-        if self._settings.lamb == 0:
-            prediction = self._forward(self._train_plans, layers, x)
-            reg = flat.new_zeros(())
-        else:
-            prediction, reg = self._forward_regularised(layers, x, flat)
-        mse = self._loss(prediction, y, weight)
-        objective = mse + self._settings.lamb * reg
+        mse, reg = self.losses(flat, samples)
+        objective = mse + self._lamb * reg
         gradient = torch.zeros_like(flat)
         if objective.requires_grad:
             (gradient,) = torch.autograd.grad(objective, flat)
@@ -124,65 +178,17 @@ class TorchObjective:
 
     def test_mse(self, params: FloatArray) -> float:
         with torch.no_grad():
-            layers = _with_params(self._base, self._layout, self._tensor(params))
-            prediction = self._forward(self._plans, layers, self._test_x)
-            return float(self._loss(prediction, self._test_y, self._test_weight))
+            return float(self.test_loss(self._tensor(params)))
 
-    @staticmethod
-    def _forward(plans: tuple[LayerProgram, ...], layers: list[LayerTensors], x: Tensor) -> Tensor:
-        for plan, layer in zip(plans, layers, strict=True):
-            x = layer_forward(plan, layer, x)
-        return x
 
-    def _forward_regularised(
-        self, layers: list[LayerTensors], x: Tensor, flat: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        values: list[LayerValues] = []
-        for plan, layer in zip(self._train_plans, layers, strict=True):
-            values.append(edge_values(plan, layer, x))
-            x = nodes_from_sums(plan, layer, values[-1].subnodes)
-        coefs = [_spline_block(plan, flat)[:, :-2] for plan in self._layout]
-        return x, regulariser(self._settings, values, coefs, self._arities)
+def _forward(plans: Sequence[LayerProgram], layers: Sequence[LayerTensors], x: Tensor) -> Tensor:
+    for plan, layer in zip(plans, layers, strict=True):
+        x = layer_forward(plan, layer, x)
+    return x
 
 
 def _what(value: object) -> str:
     return f"a tensor of {value.numel()}" if isinstance(value, Tensor) else type(value).__name__
-
-
-def _spline_block(plan: LayerPacking, flat: Tensor) -> Tensor:
-    """(E, B + 2): coefficients, scale_base, scale_sp of the active splines."""
-    return flat[plan.start : plan.symbolic_start].reshape(-1, plan.n_basis + 2)
-
-
-def _with_params(
-    base: list[LayerTensors], layout: tuple[LayerPacking, ...], flat: Tensor
-) -> list[LayerTensors]:
-    return [layer_with_params(layer, plan, flat) for layer, plan in zip(base, layout, strict=True)]
-
-
-def layer_with_params(layer: LayerTensors, plan: LayerPacking, flat: Tensor) -> LayerTensors:
-    """A layer's tensors with its part of the flat vector written into them."""
-
-    def index(edges: IntArray) -> tuple[Tensor, Tensor]:
-        rows, columns = torch.tensor(np.ascontiguousarray(edges.T), device=flat.device)
-        return rows, columns
-
-    changes: dict[str, Tensor] = {}
-    if len(plan.spline_edges):
-        block, at = _spline_block(plan, flat), index(plan.spline_edges)
-        changes["coef"] = layer.coef.index_put(at, block[:, :-2])
-        changes["scale_base"] = layer.scale_base.index_put(at, block[:, -2])
-        changes["scale_sp"] = layer.scale_sp.index_put(at, block[:, -1])
-    if len(plan.symbolic_edges):
-        affine = flat[plan.symbolic_start : plan.affine_start].reshape(-1, 4)
-        changes["affine"] = layer.affine.index_put(index(plan.symbolic_edges), affine)
-    if plan.affine_maps:
-        start = plan.affine_start
-        for name in AFFINE_FIELDS:
-            size = getattr(layer, name).numel()
-            changes[name] = flat[start : start + size]
-            start += size
-    return layer._replace(**changes)
 
 
 def avoid_singularities(plans: tuple[LayerProgram, ...], limit: float) -> tuple[LayerProgram, ...]:
