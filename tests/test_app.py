@@ -20,7 +20,14 @@ from kanstudio.app.figures import histogram, thinned
 from kanstudio.app.formula_now import LiveFormula
 from kanstudio.app.gallery import GALLERY, examples, find_example
 from kanstudio.app.inline import one_line
-from kanstudio.app.present import arities, front_counts, level_values, small
+from kanstudio.app.present import (
+    arities,
+    composed_latex,
+    front_counts,
+    level_values,
+    share_outside,
+    small,
+)
 from kanstudio.app.reading import read
 from kanstudio.app.session import Selection, Session
 from kanstudio.app.views.sidebar import steps
@@ -444,6 +451,20 @@ class TestWords:
         x = document.dataset.test_x[:20]
         values = level_values(document.network, x, document.network.depth)
         np.testing.assert_array_equal(values, evaluate(document.network, x))
+
+    def test_composed_functions_are_read_with_simple_numbers(self) -> None:
+        network = new_document("exp(sin(pi*x) + x^2)*y", strategy="compact").network
+        names = {f for layer in network.layers for row in layer.functions for f in row}
+        (name,) = (name for name in names if "exp" in name)
+        assert "3.14" in name
+        assert composed_latex(name) == r"e^{x^{2} + \sin\left(\pi x\right)}"
+        assert composed_latex("sin") == ""
+
+    def test_share_outside_a_domain_is_counted(self) -> None:
+        x = np.linspace(-1, 1, 201)
+        assert share_outside("sqrt", np.array([1.0, 0.0, 1.0, 0.0]), x) == pytest.approx(100 / 201)
+        assert share_outside("sqrt", np.array([1.0, 2.0, 1.0, 0.0]), x) == 0
+        assert share_outside("sin", np.array([1.0, 0.0, 1.0, 0.0]), x) == 0
 
     def test_small_numbers_stay_short(self) -> None:
         assert small(None) == "–"

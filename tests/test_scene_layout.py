@@ -211,3 +211,11 @@ def test_in_vars_and_out_vars_rename_the_picture_only() -> None:
     assert [node.label for node in scene.nodes] == ["α", "x₂", "ω"]
     assert scene.edges[0].name == "α → ω"
     assert network.input_names == ("x1", "x2")
+
+
+def test_a_long_sum_is_broad_and_not_high() -> None:
+    """Each term has a node of its own: a matrix of one column would be as high as it has terms."""
+    network = empty_network([[1, 0], [119, 0], [1, 0]])
+    scene = build_scene(masked(network, 1.0, 0))
+    assert len(scene.edges) == 2 * 119
+    assert scene.width > 3 * scene.height

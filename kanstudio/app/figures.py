@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ COLOURS = {
     },
 }  # fmt: skip
 FONT = "Inter, SF Pro Text, Segoe UI, Roboto, Noto Sans, Ubuntu, Liberation Sans, sans-serif"
-LINES = {"total": (4.5, "solid"), "symbolic": (1.8, "solid"), "spline": (1.8, "dashed")}
+LINES = {"total": (4.5, "solid"), "symbolic": (2.0, "solid"), "spline": (2.0, "dashed")}
 """Width and dash of an inspected edge's parts, the thickest at the bottom."""
 
 MAX_POINTS = 600
@@ -174,14 +174,14 @@ class CurveChart(Chart):
     def show(
         self,
         x: FloatArray,
-        fronts: dict[str, FloatArray | None],
+        fronts: Mapping[str, FloatArray],
+        total: FloatArray,
         samples: FloatArray,
     ) -> None:
-        """fronts: symbolic, spline and total over x, None for a front that is off."""
+        """fronts: of symbolic, spline and total those that are drawn, over x; total: their sum."""
         nothing = np.full(len(x), np.nan)
-        columns = {name: nothing if y is None else y for name, y in fronts.items()}
-        self._lines.data = {"x": x, **columns}
-        self._bars.data = histogram(samples, x, columns["total"])
+        self._lines.data = {"x": x, **dict.fromkeys(LINES, nothing), **fronts}
+        self._bars.data = histogram(samples, x, total)
         self._push()
 
 

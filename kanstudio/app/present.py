@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from kanstudio import formula, functions
 from kanstudio.editor.document import Document
 from kanstudio.network.forward import layer_forward, program, tensors
 from kanstudio.network.network import FloatArray, Network
+from kanstudio.symbolic.arithmetic import with_numbers
+from kanstudio.symbolic.constants import recognise
 
 
 def small(value: float | None) -> str:
@@ -109,6 +113,21 @@ def level_values(network: Network, x: FloatArray, level: int) -> NDArray[np.floa
             values = layer_forward(plan, tensors(layer, torch.float64), values)
     result: NDArray[np.float64] = values.numpy()
     return result
+
+
+@lru_cache(maxsize=256)
+def composed_latex(name: str) -> str:
+    """A composed function of x in LaTeX, its numbers as people write them; else ""."""
+    function = functions.get(name)
+    if function.expression is None:
+        return ""
+    return formula.latex(with_numbers(function.expression, lambda number: recognise(float(number))))
+
+
+def share_outside(name: str, affine: FloatArray, x: FloatArray) -> float:
+    """The share of inputs x (n,) at which an edge's function (a, b, c, d) has no value."""
+    inside = functions.get(name).inside(torch.tensor(affine[0] * x + affine[1]))
+    return 1.0 - float(inside.double().mean())
 
 
 def time_left(seconds: float) -> str:

@@ -18,6 +18,7 @@ _NAME = re.compile(r"([A-Za-z]+)_?([A-Za-z0-9]*)")
 _POWER = re.compile(r"(1/)?x\^([0-9]+)")
 MAX_LABEL = 18
 MAX_FUNCTION = 32
+MAX_ARITIES = 4
 
 
 def pretty_name(name: str, limit: int = MAX_LABEL) -> str:
@@ -71,9 +72,14 @@ def level_detail(network: Network, level: int) -> str:
     n_sum = len(network.levels[level]) - len(arities)
     parts = [f"{n_sum} sum"] if n_sum else []
     if arities:
-        listed = ", ".join(arities[:6]) + (", …" if len(arities) > 6 else "")
-        parts.append(f"{len(arities)} mult ({listed})")
+        parts.append(f"{len(arities)} mult ({_listed(arities)})")
     return " · ".join(parts)
+
+
+def _listed(arities: list[str]) -> str:
+    if len(arities) > MAX_ARITIES and len(set(arities)) == 1:
+        return f"{arities[0]} each"
+    return ", ".join(arities[:MAX_ARITIES]) + (", …" if len(arities) > MAX_ARITIES else "")
 
 
 def node_label(network: Network, level: int, index: int, limit: int = MAX_LABEL) -> str:

@@ -26,7 +26,9 @@ SUBNODE_PITCH = 34.0
 NODE_PITCH = 44.0
 COMFORT = 170.0
 MATRIX_FROM = 51
-"""Layers with at least so many active edges are drawn as a matrix block."""
+"""Layers with at least so many active edges are drawn as a matrix block, if they are dense."""
+MAX_CARDS = 400
+"""So many edges of a sparse layer are still drawn as cards."""
 MAX_BUS = 24
 """Matrices with more rows name their sources, but draw no wires to them."""
 BUS_PITCH = 5.0
@@ -109,9 +111,12 @@ def _plan(network: Network, max_rows: int, matrix_from: int) -> tuple[LayerPlan,
         ]
     )
     plans = []
-    for layer in network.layers:
+    for index, layer in enumerate(network.layers):
         edges = np.argwhere(layer.active)
-        if len(edges) >= matrix_from:
+        # A long sum has nodes enough to stand beside: as a matrix it would be one high column.
+        room = max(_level_width(network, level) for level in (index, index + 1))
+        sparse = len(edges) <= MAX_CARDS and len(edges) * LayerPlan(edges, max_rows).pitch <= room
+        if len(edges) >= matrix_from and not sparse:
             plans.append(LayerPlan(edges, 0))
             continue
         fits = (r for r in range(1, max_rows) if len(edges) * LayerPlan(edges, r).pitch <= limit)

@@ -23,6 +23,7 @@ const ICONS = {
   data: "M4 6c0-3.4 16-3.4 16 0v12c0 3.4-16 3.4-16 0zM4 6c0 3.4 16 3.4 16 0M4 12c0 3.4 16 3.4 16 0",
   tune: "M4 7h9M17 7h3M4 17h3M11 17h9M13 4.5v5M7 14.5v5",
   layer: "M12 4 21 9l-9 5-9-5zM3 14l9 5 9-5",
+  enlarge: "M9 4H4v5M15 4h5v5M4 15v5h5M20 15v5h-5",
   alert: "M12 4 22 20H2zM12 10v4M12 17h.01",
 };
 
@@ -182,6 +183,45 @@ async function typeset(node, latex, display = false) {
   } catch (error) {
     if (node.dataset.latex === latex) setText(node, latex);
   }
+}
+
+// A formula in pieces between which a line may end: after its =, between the terms of a sum
+// and the factors of a product that stand in no brackets.
+function latexPieces(latex) {
+  const pieces = [];
+  let depth = 0, from = 0;
+  const cut = (at) => { pieces.push(latex.slice(from, at)); from = at; };
+  const tokens = /\\(?:left|begin|right|end)\b|\\[{}]|[{}]| (?:=|\\approx) | [+-] | \\, /g;
+  for (const { 0: token, index } of latex.matchAll(tokens)) {
+    if (/^(\\left|\\begin|\{)$/.test(token)) depth += 1;
+    else if (/^(\\right|\\end|\})$/.test(token)) depth -= 1;
+    else if (depth === 0 && / [+-] /.test(token)) cut(index);
+    else if (depth === 0 && token.startsWith(" ")) cut(index + token.length);
+  }
+  cut(latex.length);
+  // A sign at the border of a piece keeps the room of one inside.
+  return pieces.map((piece) => `{}${piece}{}`);
+}
+
+// Lines of LaTeX in a box: what is too wide shrinks a little, then goes on in further lines,
+// then shrinks more, then scrolls.
+async function showMath(box, list) {
+  const rows = list.map(() => h("div", {}));
+  box.style.fontSize = "";
+  box.replaceChildren(...rows);
+  await Promise.all(rows.map((row, index) => typeset(row, list[index], true)));
+  const excess = () => box.scrollWidth / Math.max(1, box.clientWidth - 1);
+  if (excess() > 1.2) {
+    await Promise.all(rows.map(async (row, index) => {
+      const pieces = row.scrollWidth > row.clientWidth ? latexPieces(list[index]) : [];
+      if (pieces.length < 2) return;
+      const spans = pieces.map(() => h("span", {}));
+      await Promise.all(spans.map((span, at) => typeset(span, pieces[at], true)));
+      row.replaceChildren(...spans);
+    }));
+  }
+  const wide = excess();
+  if (wide > 1) box.style.fontSize = `${Math.max(0.65, 0.98 / wide)}em`;
 }
 
 // What each layout of a formula costs; a click takes another one.

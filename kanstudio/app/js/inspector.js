@@ -12,9 +12,9 @@ export function render({ model }) {
     class: "quiet", onclick: () => send("clear") }, icon("close", 14));
   const subtitle = h("p", { class: "subtitle" });
   const figure = h("div", { class: "figure" }, model.get_child("figure"));
-  const legend = h("p", { class: "legend" },
-    ...[["symbolic", "symbolic"], ["spline", "spline"], ["total", "total"], ["samples", "data"]].map(
-      ([kind, text]) => h("span", { class: `key ${kind}` }, h("i", {}), text)));
+  const keys = [["symbolic", "symbolic"], ["spline", "spline"], ["total", "sum"], ["samples", "data"]]
+    .map(([kind, text]) => h("span", { class: `key ${kind}` }, h("i", {}), text));
+  const legend = h("p", { class: "legend" }, ...keys);
   const body = h("div", { class: "sections" });
   const typed = (label) => field(label, h("input", { type: "text", maxlength: 80,
     spellcheck: "false", autocomplete: "off", autocapitalize: "off" }));
@@ -55,6 +55,19 @@ export function render({ model }) {
     setText(wrong, (refused || {}).text || "");
   };
   const costs = costTable((strategy) => send("strategy", { name: strategy }));
+  const bigTitle = h("h2", {});
+  const bigMath = h("div", { class: "math" });
+  const big = h("div", { class: "popover big", role: "dialog", popover: "auto", tabindex: -1,
+    "data-focus": true }, bigTitle, bigMath);
+  const enlarge = (section, near) => {
+    setText(bigTitle, section.title);
+    big.setAttribute("aria-label", section.title);
+    const at = near.getBoundingClientRect();
+    place(big, at, { align: "end" });
+    // Only what is shown has a width, and only what is typeset has a height.
+    showMath(bigMath, section.latex).then(() => place(big, at, { align: "end" }));
+    big.focus();
+  };
   let shown = "";
 
   bind(model, (state) => {
@@ -65,27 +78,22 @@ export function render({ model }) {
     showEdit(state.edit, state.refused);
     figure.hidden = !state.curve;
     legend.hidden = !state.curve;
+    for (const key of keys)
+      key.hidden = !["samples", ...(state.fronts || [])].some((kind) => key.classList.contains(kind));
     costs.show(state.costs || [], state.strategy);
     const sections = state.sections || [];
     const key = JSON.stringify(sections);
     if (key === shown) return;
     shown = key;
     body.replaceChildren(...sections.map((section) => {
-      const parts = [section.title ? h("h3", {}, section.title) : null];
+      const parts = [];
       if (section.latex?.length) {
         const math = h("div", { class: "math" });
-        const lines = section.latex.map((latex) => {
-          const line = h("div", {});
-          return [line, typeset(line, latex, true)];
-        });
-        math.append(...lines.map(([line]) => line));
-        Promise.all(lines.map(([, done]) => done)).then(() => {
-          // Long formulas shrink by a third before they scroll.
-          const wide = math.scrollWidth / Math.max(1, math.clientWidth - 1);
-          if (wide > 1) math.style.fontSize = `${Math.max(0.65, 0.98 / wide)}em`;
-        });
-        parts.push(math);
-      }
+        parts.push(h("header", {}, h("h3", {}, section.title), button("", { class: "quiet",
+          "aria-label": `Enlarge: ${section.title}`, title: "Enlarge",
+          onclick: (event) => enlarge(section, event.currentTarget) }, icon("enlarge", 13))), math);
+        requestAnimationFrame(() => showMath(math, section.latex));
+      } else if (section.title) parts.push(h("h3", {}, section.title));
       for (const note of section.notes || []) parts.push(h("p", { class: "muted small" }, note));
       if (section.costs) parts.push(costs.table);
       if (section.facts) parts.push(factRows(section.facts));
@@ -93,5 +101,5 @@ export function render({ model }) {
       return h("section", {}, ...parts);
     }));
   });
-  return h("div", { class: "inspect" }, h("header", {}, title, clear), subtitle, edits, figure, legend, body);
+  return h("div", { class: "inspect" }, h("header", {}, title, clear), subtitle, edits, figure, legend, body, big);
 }

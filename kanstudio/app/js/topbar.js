@@ -130,24 +130,42 @@ export function render({ model, el }) {
   let textCount = -1;
   let check = {};
   let small = false;
+  let linesKey = "";
 
   const scroll = () => { mirror.scrollLeft = input.scrollLeft; mirror.scrollTop = input.scrollTop; };
+  // All characters are equally wide.
+  const textWidth = () => {
+    const pen = document.createElement("canvas").getContext("2d");
+    pen.font = getComputedStyle(input).font;
+    return Math.max(...input.value.split("\n").map((line) => line.length)) * pen.measureText("0").width;
+  };
   const grow = () => {
     // Several lines lie over the network only while a person is in them.
-    const rows = input.getRootNode().activeElement === input
-      ? Math.min(6, input.value.split("\n").length) : 1;
-    input.rows = rows;
-    box.classList.toggle("tall", rows > 1);
-    mirror.style.height = rows > 1 ? `${input.offsetHeight}px` : "";
+    const here = input.getRootNode().activeElement === input;
+    const long = here && textWidth() > input.clientWidth - 28;
+    const tall = long || (here && input.value.includes("\n"));
+    box.classList.toggle("tall", tall);
+    box.classList.toggle("wrapped", long);
+    input.rows = 1;
+    if (tall) {
+      input.style.paddingRight = mirror.style.paddingRight = "";
+      input.rows = Math.min(6, Math.round((input.scrollHeight - 18) / 20));
+    } else fit();
+    mirror.style.height = tall ? `${input.offsetHeight}px` : "";
     sheet.style.top = `${input.offsetHeight + 6}px`;
   };
   const fit = () => {
-    // A long reading first shrinks; what still does not fit fades out at its end.
+    if (box.classList.contains("tall")) return;
+    // A reading shrinks a little to leave the text in sight, and more for lack of room;
+    // what still does not fit fades out at its end.
     reading.style.fontSize = "";
     // As wide as .reading-box may be, less its padding.
     const room = box.clientWidth * 0.52 - 38;
-    const share = Math.min(room / reading.scrollWidth, 34 / reading.scrollHeight);
-    small = share < 0.8;
+    const beside = box.clientWidth - 28 - textWidth() - 38;
+    const { scrollWidth: width, scrollHeight: height } = reading;
+    const least = Math.min(room / width, 34 / height);
+    const share = Math.min(least, Math.max(0.78, beside / width));
+    small = least < 0.8;
     if (share < 1) reading.style.fontSize = `${Math.max(0.62, share)}em`;
     input.style.paddingRight = `${Math.min(room, reading.scrollWidth) + 24}px`;
     mirror.style.paddingRight = input.style.paddingRight;
@@ -186,13 +204,15 @@ export function render({ model, el }) {
   const showSheet = (good) => {
     const apart = input.value !== model.state.text;
     if (good) {
-      const wanted = !apart ? [] : box.classList.contains("tall") || small ? check.lines || [] : [];
-      while (lines.children.length > wanted.length) lines.lastChild.remove();
-      wanted.forEach((latex, index) => {
-        if (!lines.children[index]) lines.append(h("div", { class: "math" }));
-        typeset(lines.children[index], latex, true);
-      });
-      if (check.more && wanted.length) lines.append(h("p", { class: "muted" }, `and ${check.more} more`));
+      const wanted = apart && (box.classList.contains("tall") || small) ? check.lines || [] : [];
+      const key = JSON.stringify([wanted, check.more, box.clientWidth]);
+      if (key !== linesKey) {
+        linesKey = key;
+        const math = h("div", { class: "math" });
+        lines.replaceChildren(...(wanted.length ? [math] : []));
+        if (check.more && wanted.length) lines.append(h("p", { class: "muted" }, `and ${check.more} more`));
+        requestAnimationFrame(() => showMath(math, wanted));
+      }
     }
     lines.hidden = !message.hidden || !lines.children.length;
     const rows = model.state.costs || [];

@@ -12,7 +12,14 @@ from kanstudio.app.component import Message, Part, script
 from kanstudio.app.costs import cost_row
 from kanstudio.app.desk import Desk
 from kanstudio.app.figures import CurveChart
-from kanstudio.app.present import level_values, small, span
+from kanstudio.app.present import (
+    composed_latex,
+    level_values,
+    percent,
+    share_outside,
+    small,
+    span,
+)
 from kanstudio.app.reading import MAX_LINES, latex_lines
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.app.views.datacard import ranges_of
@@ -119,25 +126,36 @@ class Inspector(Part):
         at = edge.subnode, edge.source
         line = curves(network, session.measurement, CURVE_POINTS)[edge.layer]
         symbolic, spline = bool(layer.symbolic_active[at]), bool(layer.spline_active[at])
-        self._chart.show(
-            line.x[edge.source],
-            {
-                "symbolic": line.symbolic[at] if symbolic else None,
-                "spline": line.spline[at] if spline else None,
-                "total": line.total[at],
-            },
-            level_values(network, session.samples, edge.layer)[:, edge.source],
-        )
+        # A single front is the sum already.
+        fronts = {
+            name: values
+            for name, values, on in (
+                ("symbolic", line.symbolic[at], symbolic),
+                ("spline", line.spline[at], spline),
+                ("total", line.total[at], symbolic == spline),
+            )
+            if on
+        }
+        inputs = level_values(network, session.samples, edge.layer)[:, edge.source]
+        self._chart.show(line.x[edge.source], fronts, line.total[at], inputs)
         name = layer.functions[edge.subnode][edge.source]
-        facts: Facts = [("Function", pretty_function(name) if symbolic else "none")]
+        composed = composed_latex(name) if symbolic else ""
+        facts: Facts = []
+        if not composed:
+            facts.append(("Function", pretty_function(name) if symbolic else "none"))
         if symbolic:
             facts += zip("abcd", map(small, layer.affine[at]), strict=True)
+        beyond = share_outside(name, layer.affine[at], inputs) if symbolic else 0.0
         owner, port = network.subnode_owner(edge.layer + 1)[edge.subnode]
         target = network.find_node(owner.node_id)
         assert target is not None
         to = node_name(network, *target)
         sections = [
-            {"title": "c · f(a·x + b) + d" if symbolic else "Symbolic front", "facts": facts},
+            {
+                "title": "c · f(a·x + b) + d" if symbolic else "Symbolic front",
+                "latex": [f"f(x) = {composed}"] if composed else [],
+                "facts": facts,
+            },
             {
                 "title": "Fronts",
                 "facts": [
@@ -160,10 +178,16 @@ class Inspector(Part):
                     ("Input", span(fact.source_low[edge.source], fact.source_high[edge.source])),
                     ("Forward score", small(fact.forward_n[at])),
                     ("Attribution", small(fact.backward[at])),
+                    *(
+                        [("Outside its domain", f"{percent(beyond)} of the samples")]
+                        if beyond
+                        else []
+                    ),
                 ],
             },
         ]
         self.put(
+            fronts=list(fronts),
             title=f"Edge · into {level_title(network, edge.layer + 1).lower()}",
             subtitle=f"{node_name(network, edge.layer, edge.source)} → {to}"
             + (f", factor {port + 1}" if owner.is_mult else ""),
@@ -227,6 +251,8 @@ class Inspector(Part):
             lines = latex_lines(parsed)[:MAX_LINES]
             if len(parsed.outputs) > MAX_LINES:
                 notes.insert(0, f"The first {MAX_LINES} of {len(parsed.outputs)} outputs.")
+            if not lines:
+                notes.insert(0, "Too long to be shown.")
             sections.append({"title": "Typed formula", "latex": list(lines), "notes": notes})
         now = session.insight.formula
         sections.append(
