@@ -285,9 +285,7 @@ def _write_code(arguments: argparse.Namespace) -> int:
 
 def _check_result(out: str) -> None:
     if Path(out).suffix.lower() not in (*PICTURES, MODEL):
-        raise FileError(
-            f"cannot write {out}: a model ends in {MODEL}, a picture in .svg or .png"
-        )
+        raise FileError(f"cannot write {out}: a model ends in {MODEL}, a picture in .svg or .png")
     _check_folder(out)
 
 

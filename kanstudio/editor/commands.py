@@ -112,7 +112,7 @@ class ExpandDepth:
         return f"add layer{where}"
 
     def applied_to(self, document: Document) -> Document:
-        return _restructure(document, lambda network: edits.expand_depth(network, self.level))
+        return edited(document, lambda network: edits.expand_depth(network, self.level))
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class ExpandWidth:
         return f"layer {self.level} + {self.count} mult ({', '.join(map(str, arities))})"
 
     def applied_to(self, document: Document) -> Document:
-        return _restructure(document, self._edit)
+        return edited(document, self._edit)
 
     def _edit(self, network: Network) -> Network:
         return edits.expand_width(
@@ -271,7 +271,7 @@ def _same_columns(document: Document, compiled: Document) -> bool:
     return old.input_names == new.input_names and len(old.levels[-1]) == len(new.levels[-1])
 
 
-def _restructure(document: Document, edit: edits.Edit) -> Document:
+def edited(document: Document, edit: edits.Edit) -> Document:
     """Edit the network, and the one behind its perturbation with it."""
     network = _adapted(document.network, edit(document.network), document.dataset)
     base = document.unperturbed

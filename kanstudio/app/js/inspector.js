@@ -5,6 +5,61 @@ function factRows(facts) {
     [h("dt", {}, name), h("dd", {}, value)]));
 }
 
+const REST_MS = 400;
+
+// A slider and a number for one of a, b, c and d. The curve follows the slider at once; what
+// it rests at, or a number that is entered, becomes an edit.
+function affineRow(letter, tell) {
+  let shown = 0, due = 0;
+  const short = (value) => String(Number(value.toPrecision(6)));
+  const active = (input) => input.getRootNode().activeElement === input;
+  const number = h("input", { type: "number", step: "any", "aria-label": letter });
+  const slider = h("input", { type: "range", step: "any", "aria-label": `Slide ${letter}` });
+  slider.addEventListener("input", () => {
+    const value = Number(slider.valueAsNumber.toPrecision(4));
+    number.value = value;
+    tell("try", value)();
+    clearTimeout(due);
+    due = setTimeout(tell("affine", value), REST_MS);
+  });
+  number.addEventListener("change", () =>
+    tell("affine", Number.isFinite(number.valueAsNumber) ? number.valueAsNumber : null)());
+  number.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || number.value === short(shown)) return;
+    // The first Escape takes back what is typed, the next one the selection.
+    event.stopPropagation();
+    number.value = short(shown);
+  });
+  const show = (value, other, wrong) => {
+    shown = value;
+    number.setAttribute("aria-invalid", String(wrong));
+    if (other || !(wrong || active(number))) number.value = short(value);
+    if (!other && active(slider)) return;
+    const reach = Math.max(1, Math.abs(value));
+    slider.min = value - reach;
+    slider.max = value + reach;
+    slider.value = value;
+  };
+  return { parts: [h("span", { "aria-hidden": "true" }, letter), slider, number], show };
+}
+
+function affineBox(send) {
+  let edge = "";
+  const rows = ["a", "b", "c", "d"].map((letter) => affineRow(letter, (kind, value) => {
+    const data = { edge, letter, value };
+    return () => send(kind, data);
+  }));
+  const box = h("div", { class: "affine" }, ...rows.flatMap((row) => row.parts));
+  const show = (now, wrong) => {
+    box.hidden = !now.affine;
+    rows.forEach((row, index) => {
+      if (now.affine) row.show(now.affine[index], now.edge !== edge, "abcd"[index] === wrong);
+    });
+    edge = now.edge;
+  };
+  return { box, show };
+}
+
 export function render({ model }) {
   const send = sender(model);
   const title = h("h2", {});
@@ -15,6 +70,7 @@ export function render({ model }) {
   const keys = [["symbolic", "symbolic"], ["spline", "spline"], ["total", "sum"], ["samples", "data"]]
     .map(([kind, text]) => h("span", { class: `key ${kind}` }, h("i", {}), text));
   const legend = h("p", { class: "legend" }, ...keys);
+  const top = h("div", { class: "sections" });
   const body = h("div", { class: "sections" });
   const typed = (label) => field(label, h("input", { type: "text", maxlength: 80,
     spellcheck: "false", autocomplete: "off", autocapitalize: "off" }));
@@ -22,7 +78,7 @@ export function render({ model }) {
   const input = (one) => one.querySelector("input");
   const span = h("div", { class: "duo", role: "group", "aria-label": "Range" }, low, high);
   const wrong = h("p", { class: "error", role: "alert", hidden: true });
-  const edits = h("div", { class: "edits", hidden: true }, name, span, wrong);
+  const edits = h("div", { class: "edits", hidden: true }, name, span);
   let edit = {};
   input(name).addEventListener("change", () =>
     send("rename", { old: edit.name, name: input(name).value }));
@@ -54,6 +110,10 @@ export function render({ model }) {
     wrong.hidden = !field;
     setText(wrong, (refused || {}).text || "");
   };
+  const affine = affineBox(send);
+  const remove = button("Remove edge", { onclick: () => send("remove", { edge: edge.edge }) });
+  const edgeTools = h("div", { class: "actions", hidden: true }, remove);
+  let edge = {};
   const costs = costTable((strategy) => send("strategy", { name: strategy }));
   const bigTitle = h("h2", {});
   const bigMath = h("div", { class: "math" });
@@ -76,6 +136,9 @@ export function render({ model }) {
     subtitle.hidden = !state.subtitle;
     clear.hidden = !state.selected;
     showEdit(state.edit, state.refused);
+    edge = state.edge || {};
+    affine.show(edge, (state.refused || {}).field);
+    edgeTools.hidden = !edge.removable;
     figure.hidden = !state.curve;
     legend.hidden = !state.curve;
     for (const key of keys)
@@ -85,7 +148,7 @@ export function render({ model }) {
     const key = JSON.stringify(sections);
     if (key === shown) return;
     shown = key;
-    body.replaceChildren(...sections.map((section) => {
+    const made = sections.map((section) => {
       const parts = [];
       if (section.latex?.length) {
         const math = h("div", { class: "math" });
@@ -99,7 +162,12 @@ export function render({ model }) {
       if (section.facts) parts.push(factRows(section.facts));
       if (section.text) parts.push(h("p", { class: "muted" }, section.text));
       return h("section", {}, ...parts);
-    }));
+    });
+    // What can be edited stands still between the parts that are made anew.
+    const first = sections.findIndex((section) => section.affine) + 1;
+    top.replaceChildren(...made.slice(0, first));
+    body.replaceChildren(...made.slice(first));
   });
-  return h("div", { class: "inspect" }, h("header", {}, title, clear), subtitle, edits, figure, legend, body, big);
+  return h("div", { class: "inspect" }, h("header", {}, title, clear), subtitle, edits, figure, legend, top,
+    affine.box, wrong, body, edgeTools, big);
 }

@@ -12,31 +12,24 @@ from kanstudio.app.component import Message, Part, script
 from kanstudio.app.costs import cost_row
 from kanstudio.app.desk import Desk
 from kanstudio.app.figures import CurveChart
-from kanstudio.app.present import (
-    composed_latex,
-    level_values,
-    percent,
-    share_outside,
-    small,
-    span,
-)
+from kanstudio.app.present import level_values, small, span
 from kanstudio.app.reading import MAX_LINES, latex_lines
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.app.views.datacard import ranges_of
+from kanstudio.app.views.edge import Facts, edge_curve, edge_state, edge_title
 from kanstudio.compiler import STRATEGIES, cost_of
 from kanstudio.editor.commands import SetData
+from kanstudio.editor.edges import RemoveEdge, SetAffine, with_affine
 from kanstudio.editor.rename import Rename
-from kanstudio.errors import DataError, KanStudioError
-from kanstudio.network.measure import curves
+from kanstudio.errors import DataError, EditError, KanStudioError
 from kanstudio.network.network import EdgeRef
-from kanstudio.scene.labels import level_title, node_name, pretty_function
+from kanstudio.scene.labels import level_title, node_name
 
-Facts = list[tuple[str, str]]
-CURVE_POINTS = 128
+LETTERS = ("a", "b", "c", "d")
 
 
 class Inspector(Part):
-    """Facts and a large curve; inputs and outputs can be renamed, and inputs get ranges."""
+    """Facts and a large curve; what is selected can be edited: names, ranges, numbers."""
 
     figure = Child()
 
@@ -52,6 +45,9 @@ class Inspector(Part):
             "strategy": lambda message: session.choose(message.choice("name", STRATEGIES)),
             "rename": self._take_name,
             "range": self._take_range,
+            "affine": self._take_affine,
+            "try": self._try_affine,
+            "remove": self._remove,
         }
         session.listen(self._update)
         self._update(frozenset({"selection"}))
@@ -64,6 +60,7 @@ class Inspector(Part):
         if topics & {"document", "selection"}:
             self.put(edit=self._edit(), refused={})
         edge, node = self._session.selected_edge(), self._session.selected_node()
+        self.put(edge=self._edge_edit(edge) if edge is not None else None)
         if topics == {"aside"} and (edge or node):
             return
         if edge is not None:
@@ -121,80 +118,52 @@ class Inspector(Part):
 
     def _show_edge(self, edge: EdgeRef) -> None:
         session = self._session
-        network = session.network
-        layer, fact = network.layers[edge.layer], session.measurement.layers[edge.layer]
-        at = edge.subnode, edge.source
-        line = curves(network, session.measurement, CURVE_POINTS)[edge.layer]
-        symbolic, spline = bool(layer.symbolic_active[at]), bool(layer.spline_active[at])
-        # A single front is the sum already.
-        fronts = {
-            name: values
-            for name, values, on in (
-                ("symbolic", line.symbolic[at], symbolic),
-                ("spline", line.spline[at], spline),
-                ("total", line.total[at], symbolic == spline),
-            )
-            if on
-        }
-        inputs = level_values(network, session.samples, edge.layer)[:, edge.source]
-        self._chart.show(line.x[edge.source], fronts, line.total[at], inputs)
-        name = layer.functions[edge.subnode][edge.source]
-        composed = composed_latex(name) if symbolic else ""
-        facts: Facts = []
-        if not composed:
-            facts.append(("Function", pretty_function(name) if symbolic else "none"))
-        if symbolic:
-            facts += zip("abcd", map(small, layer.affine[at]), strict=True)
-        beyond = share_outside(name, layer.affine[at], inputs) if symbolic else 0.0
-        owner, port = network.subnode_owner(edge.layer + 1)[edge.subnode]
-        target = network.find_node(owner.node_id)
-        assert target is not None
-        to = node_name(network, *target)
-        sections = [
-            {
-                "title": "c · f(a·x + b) + d" if symbolic else "Symbolic front",
-                "latex": [f"f(x) = {composed}"] if composed else [],
-                "facts": facts,
-            },
-            {
-                "title": "Fronts",
-                "facts": [
-                    ("Symbolic mask", small(layer.symbolic_mask[at]) if symbolic else "off"),
-                    ("Spline mask", small(layer.spline_mask[at]) if spline else "off"),
-                    *(
-                        [
-                            ("Scale of spline", small(layer.scale_sp[at])),
-                            ("Scale of base", small(layer.scale_base[at])),
-                            ("Spline's share of variance", f"{fact.spline_share[at]:.0%}"),
-                        ]
-                        if spline
-                        else []
-                    ),
-                ],
-            },
-            {
-                "title": "On the data",
-                "facts": [
-                    ("Input", span(fact.source_low[edge.source], fact.source_high[edge.source])),
-                    ("Forward score", small(fact.forward_n[at])),
-                    ("Attribution", small(fact.backward[at])),
-                    *(
-                        [("Outside its domain", f"{percent(beyond)} of the samples")]
-                        if beyond
-                        else []
-                    ),
-                ],
-            },
-        ]
+        curve = edge_curve(session, edge, session.network)
+        self._chart.show(curve.x, curve.fronts, curve.total, curve.inputs)
         self.put(
-            fronts=list(fronts),
-            title=f"Edge · into {level_title(network, edge.layer + 1).lower()}",
-            subtitle=f"{node_name(network, edge.layer, edge.source)} → {to}"
-            + (f", factor {port + 1}" if owner.is_mult else ""),
             selected=True,
             curve=True,
-            sections=sections,
+            fronts=list(curve.fronts),
+            **edge_state(session, edge, curve.inputs),
         )
+
+    def _edge_edit(self, edge: EdgeRef) -> dict[str, Any]:
+        layer, at = self._session.network.layers[edge.layer], (edge.subnode, edge.source)
+        affine = layer.affine[at].tolist() if layer.symbolic_active[at] else None
+        return {
+            "edge": self._session.selection.id,
+            "affine": affine,
+            "removable": bool(layer.active[at]),
+        }
+
+    def _take_affine(self, message: Message) -> None:
+        # The slider rests a moment before it tells: another edge may be selected by then.
+        network, edge_id = self._session.network, message.text("edge", 100)
+        letter, value = message.choice("letter", LETTERS), message.number("value")
+        edge = network.find_edge(edge_id)
+        if edge is None:
+            return
+        if value is None:
+            self._did(EditError(f"{letter} is a number"), letter)
+            return
+        command = SetAffine(edge_id, letter, value, edge_title(network, edge))
+        self._did(self._session.do(command), letter)
+
+    def _try_affine(self, message: Message) -> None:
+        """Draw the curve as it would be; nothing is changed."""
+        session, edge = self._session, self._session.selected_edge()
+        letter, value = message.choice("letter", LETTERS), message.number("value")
+        if edge is None or value is None or message.text("edge", 100) != session.selection.id:
+            return
+        curve = edge_curve(session, edge, with_affine(session.network, edge, letter, value))
+        self._chart.show(curve.x, curve.fronts, curve.total, curve.inputs)
+
+    def _remove(self, message: Message) -> None:
+        edge_id, edge = message.text("edge", 100), self._session.selected_edge()
+        if edge is None or edge_id != self._session.selection.id:
+            return
+        if self._session.do(RemoveEdge(edge_id, edge_title(self._session.network, edge))) is None:
+            self._session.select(Selection())
 
     def _show_node(self, level: int, index: int) -> None:
         session = self._session

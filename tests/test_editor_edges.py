@@ -1,0 +1,87 @@
+"""Edits of one edge: its numbers, its removal."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kanstudio.editor.commands import Perturb, apply
+from kanstudio.editor.document import Document, new_document
+from kanstudio.editor.edges import RemoveEdge, SetAffine
+from kanstudio.errors import EditError
+from kanstudio.network.forward import evaluate
+from kanstudio.network.network import EdgeRef
+
+TEXT = "x*sin(y)"
+
+
+def document() -> Document:
+    return new_document(TEXT)
+
+
+def first_edge(doc: Document) -> str:
+    (subnode, source), *_ = np.argwhere(doc.network.layers[0].active)
+    return doc.network.edge_id(EdgeRef(0, int(source), int(subnode)))
+
+
+@given(st.sampled_from("abcd"), st.floats(-3, 3))
+def test_a_number_changes_the_output_by_its_formula(letter: str, value: float) -> None:
+    before = new_document("sin(x) + y")
+    layer = before.network.layers[0]
+    source = layer.functions[0].index("sin")
+    numbers = dict(zip("abcd", layer.affine[0, source].tolist(), strict=True)) | {letter: value}
+    edge = before.network.edge_id(EdgeRef(0, source, 0))
+    after = apply(before, SetAffine(edge, letter, value))
+    x, y = before.dataset.test_x.T
+    sine = np.sin(numbers["a"] * x + numbers["b"])
+    expected = numbers["c"] * sine + numbers["d"] + y
+    found = evaluate(after.network, before.dataset.test_x)[:, 0]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_the_same_number_changes_nothing() -> None:
+    before = document()
+    edge = first_edge(before)
+    at = before.network.find_edge(edge)
+    assert at is not None
+    value = float(before.network.layers[at.layer].affine[at.subnode, at.source, 0])
+    assert apply(before, SetAffine(edge, "a", value)).network.same_values(before.network)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [SetAffine("0-99.0", "a", 1.0), SetAffine("?", "a", 1.0), RemoveEdge("7-7.7")],
+)
+def test_an_edge_that_is_not_there_is_refused(command: SetAffine | RemoveEdge) -> None:
+    with pytest.raises(EditError, match="there is no edge"):
+        apply(document(), command)
+
+
+def test_numbers_that_mean_nothing_are_refused() -> None:
+    doc = document()
+    edge = first_edge(doc)
+    for letter, value in (("e", 1.0), ("a", math.inf), ("d", math.nan)):
+        with pytest.raises(EditError, match="finite numbers"):
+            apply(doc, SetAffine(edge, letter, value))
+    off = apply(doc, RemoveEdge(edge))
+    with pytest.raises(EditError, match="no symbolic function"):
+        apply(off, SetAffine(edge, "a", 2.0))
+    with pytest.raises(EditError, match="off already"):
+        apply(off, RemoveEdge(edge))
+
+
+def test_a_removed_edge_is_zero_and_stays_removed_without_the_perturbation() -> None:
+    doc = apply(document(), Perturb("all", 0.1))
+    edge = first_edge(doc)
+    at = doc.network.find_edge(edge)
+    assert at is not None
+    after = apply(doc, RemoveEdge(edge, "x"))
+    plain = apply(after, Perturb("off"))
+    for one in (after, plain):
+        assert not one.network.layers[at.layer].active[at.subnode, at.source]
+    # A factor of the product is gone, and with it the product.
+    np.testing.assert_array_equal(evaluate(plain.network, plain.dataset.test_x), 0)
