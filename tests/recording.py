@@ -37,11 +37,13 @@ class Recording(TorchDispatchMode):
         return {_name(func, args, kwargs) for func, args, kwargs, _ in self._calls}
 
     def replay(self) -> None:
-        for func, args, kwargs, result in self._calls:
-            again = func(*args, **kwargs)
-            for old, new in zip(_tensors(result), _tensors(again), strict=True):
-                if old.data_ptr() != new.data_ptr():
-                    old.copy_(new)
+        # A device knows nothing of the gradients' bookkeeping.
+        with torch._C._AutoDispatchBelowAutograd():
+            for func, args, kwargs, result in self._calls:
+                again = func(*args, **kwargs)
+                for old, new in zip(_tensors(result), _tensors(again), strict=True):
+                    if old.data_ptr() != new.data_ptr():
+                        old.copy_(new)
 
 
 def _name(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

@@ -94,7 +94,7 @@ class TorchObjective:
         networks = [networks] if isinstance(networks, Network) else networks
         first = networks[0]
         self._device = torch.device(settings.device)
-        self._dtype = torch.float64 if settings.arithmetic == "float64" else torch.float32
+        self.dtype = torch.float64 if settings.arithmetic == "float64" else torch.float32
         if loss_fn is not None and not callable(loss_fn):
             raise TrainingError(f"loss_fn must be a function, not {loss_fn!r}")
         self._loss_fn = loss_fn
@@ -106,7 +106,7 @@ class TorchObjective:
         layout = packing(first, affine_trainable=settings.affine_trainable).layers
         self._sizes = [plan.stop - plan.start for plan in layout]
         self._placements = [
-            Placement(stacked(layers, self._dtype, self._device), plan)
+            Placement(stacked(layers, self.dtype, self._device), plan)
             for plan, *layers in zip(layout, *(network.layers for network in networks), strict=True)
         ]
         self._nodes_above = [self._above(level) for level in first.levels[1:]]
@@ -114,7 +114,7 @@ class TorchObjective:
         self._test = self._samples(dataset.test_x, dataset.test_y, dataset.test_weight)
 
     def _tensor(self, values: FloatArray) -> Tensor:
-        return torch.tensor(values, dtype=self._dtype, device=self._device)
+        return torch.tensor(values, dtype=self.dtype, device=self._device)
 
     def _samples(self, x: FloatArray, y: FloatArray, weight: FloatArray | None) -> Samples:
         return Samples(

@@ -10,6 +10,7 @@ of 1e-8.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
@@ -84,10 +85,14 @@ class Adam:
         count = memory["count"] + 1
         mean = memory["mean"] + (1 - self.BETA1) * (gradient - memory["mean"])
         square = memory["square"] + (1 - self.BETA2) * (gradient * gradient - memory["square"])
-        size = rate / (1 - self.BETA1 ** float(count))
-        scale = 1 / np.sqrt(1 - self.BETA2 ** float(count))
+        size, scale = self.factors(rate, float(count))
         moved = params - size * mean / (scale * np.sqrt(square) + self.EPSILON)
         return Step(moved, evaluation, {"mean": mean, "square": square, "count": count})
+
+    @classmethod
+    def factors(cls, rate: float, count: float) -> tuple[float, float]:
+        """Of the mean and of the root of the square in step number count, from 1 on."""
+        return rate / (1 - cls.BETA1**count), 1 / math.sqrt(1 - cls.BETA2**count)
 
     def forget(self, memory: Memory) -> Memory:
         """The moments stay: they follow a changed objective within a few steps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -19,3 +20,8 @@ class Progress:
     test_loss: float
     reg: float = 0.0
     message: str = ""
+
+
+def rmse(mse: float) -> float:
+    """The root of a mean squared error; NaN where a loss of the caller's is negative."""
+    return math.sqrt(mse) if mse >= 0 else math.nan

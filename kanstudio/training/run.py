@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -13,44 +13,31 @@ from kanstudio.errors import TrainingError
 from kanstudio.network.grid import update_grid_from_samples
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.network.outside import Outside, outside
+from kanstudio.training.batches import batch_rows
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.checks import check_run
 from kanstudio.training.choice import choose, make_optimizer
+from kanstudio.training.chunks import Chunks, with_message
 from kanstudio.training.data import Dataset
-from kanstudio.training.jacobian import Linearization, Linearizer
+from kanstudio.training.jacobian import Linearizer
 from kanstudio.training.kernel import KernelObjective, supports
+from kanstudio.training.loop import DeviceLoop, Taken
 from kanstudio.training.memory import OutOfMemory, out_of_memory
-from kanstudio.training.objective import Evaluation, LossFunction, Objective, TorchObjective
+from kanstudio.training.objective import LossFunction, Objective, TorchObjective
 from kanstudio.training.optimizers import Step
 from kanstudio.training.packing import IntArray, packing
-from kanstudio.training.progress import Progress
+from kanstudio.training.problem import StepProblem, calmed, is_finite, is_good
+from kanstudio.training.progress import Progress, rmse
 from kanstudio.training.schedule import Best, rate_at
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.stream import Feed, Stream
 
-Backend = Literal["auto", "kernel", "torch"]
+Backend = Literal["auto", "kernel", "torch", "chunked"]
 State = Literal["running", "finished", "error"]
 
 MAX_TRIES = 8
 OTHER_BATCHES = 3
 """So many batches may have a loss that is not finite before the step is to blame."""
-SHRINK = 0.1
-"""A step that is undone is tried again with a learning rate of this share."""
-
-
-class _Problem(NamedTuple):
-    """What the optimiser may ask about one step's samples."""
-
-    objective: Objective
-    linearizer: Linearizer | None
-    rows: IntArray | None
-
-    def evaluate(self, params: FloatArray) -> Evaluation:
-        return self.objective.evaluate(params, self.rows)
-
-    def linearize(self, params: FloatArray) -> Linearization:
-        assert self.linearizer is not None
-        return self.linearizer.linearize(params, self.rows)
 
 
 class TrainingRun(Iterator[Progress]):
@@ -64,6 +51,9 @@ class TrainingRun(Iterator[Progress]):
     n_steps: steps taken before, of a run that goes on; settings.steps counts them as well.
     loss_fn: a loss of the caller's instead of the mean squared error, in torch; its square
     root is what is reported.
+    backend: "kernel" is compiled code on the CPU, "torch" autograd step by step, "chunked"
+    the same in chunks of steps that stay on the device (Adam only; see ``training.loop``).
+    "auto" takes the kernel where it can, chunks for Adam on cuda and mps, else torch.
 
     The same arguments give the same numbers, bit for bit, on the CPU. Raises
     TrainingError or DataError if network, data and settings do not fit together. After
@@ -138,15 +128,32 @@ class TrainingRun(Iterator[Progress]):
                 "Levenberg-Marquardt is for least squares; take LBFGS or Adam with loss_fn"
             )
         self._use_kernel = (
-            backend != "torch" and loss_fn is None and supports(start.network, start.settings)
+            backend in ("auto", "kernel")
+            and loss_fn is None
+            and supports(start.network, start.settings)
         )
         if backend == "kernel" and not self._use_kernel:
             raise TrainingError("the compiled kernel does not cover this run; use torch")
         self._optimizer = make_optimizer(start.settings)
         with out_of_memory("before the first step"):
             self._objective = self._make_objective(start.network)
+            self._chunks = self._make_chunks(backend)
         self._linearizer: Linearizer | None = None
         self._end_if_due()
+
+    def _make_chunks(self, backend: Backend) -> Chunks | None:
+        possible = self.settings.optimizer == "Adam" and self._feed is None
+        if backend == "chunked" and not possible:
+            raise TrainingError("chunked steps are for Adam on samples in memory; use torch")
+        wanted = backend == "chunked" or (backend == "auto" and self.settings.device != "cpu")
+        return Chunks(self._make_loop()) if possible and wanted else None
+
+    def _make_loop(self) -> DeviceLoop:
+        assert isinstance(self._objective, TorchObjective)
+        return DeviceLoop(
+            self._objective, [self.settings], self._dataset.n_train, len(self._at.params),
+            alone=True,
+        )  # fmt: skip
 
     @property
     def settings(self) -> TrainingSettings:
@@ -156,12 +163,17 @@ class TrainingRun(Iterator[Progress]):
     @property
     def n_steps(self) -> int:
         """Steps taken, those before this run as well."""
-        return self._at.n_steps
+        return self._at.n_steps - (0 if self._chunks is None else self._chunks.n_waiting)
+
+    @property
+    def settled(self) -> bool:
+        """True where a look at the run is free; inside a chunk it repeats some steps."""
+        return self.n_steps == self._at.n_steps
 
     @property
     def finished(self) -> bool:
         """True once there is nothing more to do; failed runs are finished, too."""
-        return self.state != "running"
+        return self.state != "running" and self.settled
 
     @property
     def failed(self) -> bool:
@@ -170,14 +182,21 @@ class TrainingRun(Iterator[Progress]):
 
     def checkpoint(self) -> Checkpoint:
         """Where the run stands; a value that stays as it is while the run goes on."""
+        self._settle()
         return self._at
+
+    def _settle(self) -> None:
+        """Take back the steps of a chunk that nobody has been told of."""
+        at = None if self._chunks is None else self._chunks.settle()
+        if at is not None:
+            self._at, self.state, self.message = at, "running", ""
 
     def network(self) -> Network:
         """A snapshot; the run goes on without touching it.
 
         At the end of a run with early stopping it is the network with the lowest test loss.
         """
-        at = self._at
+        at = self.checkpoint()
         network, params = at.network, at.params
         if self.state == "finished" and self._stops and at.best is not None:
             network, params = at.best.network, at.best.params
@@ -186,10 +205,11 @@ class TrainingRun(Iterator[Progress]):
 
     def losses(self) -> Progress:
         """The losses where the run stands, without a step."""
+        self._settle()
         with np.errstate(over="ignore", invalid="ignore"):
             found = self._objective.evaluate(self._at.params)
             test = self._objective.test_mse(self._at.params)
-        return Progress(self.n_steps, _root(found.mse), _root(test), found.reg)
+        return Progress(self.n_steps, rmse(found.mse), rmse(test), found.reg)
 
     def __iter__(self) -> TrainingRun:
         return self
@@ -215,16 +235,37 @@ class TrainingRun(Iterator[Progress]):
             return self._fail(str(error))
 
     def _step(self) -> Progress:
+        chunks = self._chunks
+        if chunks is not None and chunks.n_waiting:
+            return chunks.tell()
+        self.update_grid_if_due()
+        if chunks is not None:
+            chunks.wait(self.accept(chunks.take(self._at)))
+            if chunks.n_waiting:
+                return chunks.tell()
+        return self._single_step()
+
+    def update_grid_if_due(self) -> None:
+        """Move the knots, if the settings say so before the next step."""
         if self.settings.updates_grid_at(self.n_steps):
             self._update_grid()
+
+    def accept(self, taken: Taken) -> tuple[Progress, ...]:
+        """Steps that a loop has taken from where the run stands; what they came to."""
+        self._at = taken.at
+        if taken.progress:
+            self._end_if_due()
+        return with_message(taken.progress, self.message)
+
+    def _single_step(self) -> Progress:
         at, note = self._at, ""
         for attempt in range(MAX_TRIES):
             rows = self._rows(at.n_steps, attempt)
             batches = OTHER_BATCHES - attempt if rows is not None else 0
             step, test_mse = self._try(at, rows)
-            if _finite(step.evaluation) and _good(test_mse, step.params):
+            if is_finite(step.evaluation) and is_good(test_mse, step.params):
                 return self._accept(at, step, test_mse, note)
-            calmer = self._calm(at, step, batches)
+            calmer = calmed(self._optimizer, at, step, batches)
             if calmer is None:
                 break
             at, note = calmer
@@ -237,34 +278,15 @@ class TrainingRun(Iterator[Progress]):
         """A step from ``at`` and the mean squared error on the test samples after it."""
         if self._linearizer is None and self.settings.optimizer == "LM":
             self._linearizer = Linearizer(at.network, self._dataset, self.settings)
-        problem = _Problem(self._objective, self._linearizer, rows)
+        problem = StepProblem(self._objective, self._linearizer, rows)
         rate = at.slowdown * rate_at(self.settings, at.n_steps, at.plateau)
         # Overflow is no surprise here: the step that makes it is undone.
         with np.errstate(over="ignore", invalid="ignore"):
             step = self._optimizer.step(at.memory, at.params, problem, rate)
             return step, self._objective.test_mse(step.params)
 
-    def _calm(self, at: Checkpoint, step: Step, other_rows: int) -> tuple[Checkpoint, str] | None:
-        """Where to try again from, and what to say of it; None if nothing is left to try.
-
-        other_rows: how many other batches can be taken instead.
-        """
-        seen = _finite(step.evaluation)
-        if not seen and other_rows > 0:
-            return at, "a batch with a loss that is not finite was left out"
-        if not seen and np.array_equal(at.params, at.safe):
-            return None
-        share = SHRINK * at.slowdown
-        # Where nobody had looked at the training loss yet, the step before led too far.
-        params = at.params if seen else at.safe + SHRINK * (at.params - at.safe)
-        memory = self._optimizer.calm(at.memory)
-        return (
-            replace(at, params=params, slowdown=share, memory=memory),
-            f"a step was undone; it goes on with {share:.0e} of the learning rate",
-        )
-
     def _accept(self, at: Checkpoint, step: Step, test_mse: float, note: str) -> Progress:
-        test_loss = _root(test_mse)
+        test_loss = rmse(test_mse)
         # Adam's evaluation is of the parameters before its step.
         safe = at.params if self.settings.optimizer == "Adam" else step.params
         self._at = replace(
@@ -280,7 +302,7 @@ class TrainingRun(Iterator[Progress]):
         self._end_if_due()
         evaluation = step.evaluation
         return Progress(
-            self.n_steps, _root(evaluation.mse), test_loss, evaluation.reg, note or self.message
+            self.n_steps, rmse(evaluation.mse), test_loss, evaluation.reg, note or self.message
         )
 
     def _advance(self) -> None:
@@ -334,11 +356,7 @@ class TrainingRun(Iterator[Progress]):
         """The samples of a step, by the seed and its number alone; None for all."""
         if self._feed is not None:
             return self._feed.rows(attempt)
-        n_train, batch = self._dataset.n_train, self.settings.batch
-        if batch == -1 or batch >= n_train:
-            return None
-        draw = np.random.default_rng((self.settings.seed, step, attempt))
-        return draw.choice(n_train, batch, replace=False)
+        return batch_rows(self.settings, self._dataset.n_train, step, attempt)
 
     def _update_grid(self) -> None:
         at, rows = self._at, self._rows(self.n_steps, 0)
@@ -348,9 +366,11 @@ class TrainingRun(Iterator[Progress]):
         params = layout.pack(moved)
         objective = self._make_objective(moved)
         with np.errstate(over="ignore", invalid="ignore"):
-            if not (np.isfinite(params).all() and _finite(objective.evaluate(params, rows))):
+            if not (np.isfinite(params).all() and is_finite(objective.evaluate(params, rows))):
                 return
         self._objective, self._linearizer = objective, None
+        if self._chunks is not None:
+            self._chunks.move(self._make_loop())
         self._at = replace(
             at,
             network=moved,
@@ -364,22 +384,6 @@ class TrainingRun(Iterator[Progress]):
         if self._use_kernel:
             return KernelObjective(network, self._dataset, self.settings)
         return TorchObjective(network, self._dataset, self.settings, self._loss_fn)
-
-
-def _root(value: float) -> float:
-    return math.sqrt(value) if value >= 0 else math.nan
-
-
-def _good(test_mse: float, params: FloatArray) -> bool:
-    return math.isfinite(test_mse) and bool(np.isfinite(params).all())
-
-
-def _finite(evaluation: Evaluation) -> bool:
-    return (
-        math.isfinite(evaluation.mse)
-        and math.isfinite(evaluation.reg)
-        and bool(np.isfinite(evaluation.gradient).all())
-    )
 
 
 def train(

@@ -96,7 +96,8 @@ class Hosted:
         while self.busy:
             self.news.append(self.run.step())
             self.due = max(self.due - 1, 0)
-            if time.monotonic() >= until:
+            # Inside a chunk of steps on a device a snapshot would repeat some of them.
+            if time.monotonic() >= until and self.run.settled:
                 break
 
     def wants_to_report(self, now: float) -> bool:

@@ -1,0 +1,98 @@
+"""A run's steps on a device: taken in chunks, told of one by one."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import replace
+
+from kanstudio.training.checkpoint import Checkpoint
+from kanstudio.training.loop import DeviceLoop, Taken
+from kanstudio.training.progress import Progress
+
+CHUNK_S = 0.05
+"""A chunk shall take so long: charts are as fresh, and to stop takes no longer."""
+FIRST = 8
+"""Steps of the first chunk, when nobody knows yet how long one takes."""
+
+
+def room(at: Checkpoint) -> int:
+    """So many steps can be taken from here before the host has to decide something, >= 1."""
+    settings, done = at.settings, at.n_steps
+    left = max(settings.steps - done, 1)
+    if settings.stops_after:
+        waited = 0 if at.best is None else at.best.waited
+        left = min(left, settings.stops_after - waited)
+    if settings.schedule == "plateau":
+        left = min(left, settings.rate_every - at.plateau.waited)
+    # Beyond the last grid update nobody needs to look for the next.
+    last = min(done + left, settings.stop_grid_update_step)
+    for step in range(done + 1, last):
+        if settings.updates_grid_at(step):
+            return step - done
+    return max(left, 1)
+
+
+class Chunks:
+    """The steps of one run in a loop of its own."""
+
+    def __init__(self, loop: DeviceLoop) -> None:
+        self._loop = loop
+        self._start: Checkpoint | None = None
+        self._waiting: deque[Progress] = deque()
+        self._n_told = 0
+        self._length = FIRST
+        self._pace = 0.0
+        self._looked = True
+
+    @property
+    def n_waiting(self) -> int:
+        """Steps that the device has taken and the run has not told of."""
+        return len(self._waiting)
+
+    def move(self, loop: DeviceLoop) -> None:
+        """The objective has changed: go on in another loop."""
+        self._loop = loop
+
+    def take(self, at: Checkpoint) -> Taken:
+        """The next chunk; perhaps no step, if the first is not finite."""
+        if not self._looked:
+            self._length *= 2
+        if self._pace:
+            self._length = min(self._length, max(int(CHUNK_S / self._pace), 1))
+        count = min(self._length, room(at), self._loop.capacity)
+        start = time.perf_counter()
+        (taken,) = self._loop.take([at], [count])
+        self._pace = (time.perf_counter() - start) / count
+        self._start, self._n_told, self._looked = at, 0, False
+        return taken
+
+    def wait(self, progress: tuple[Progress, ...]) -> None:
+        """These steps are to be told of."""
+        self._waiting.extend(progress)
+
+    def tell(self) -> Progress:
+        """The next step that has not been told of."""
+        self._n_told += 1
+        return self._waiting.popleft()
+
+    def settle(self) -> Checkpoint | None:
+        """The run at the last step that was told of; None if that is where it stands.
+
+        Steps beyond are taken back: the chunk is repeated up to there. Whoever looks in
+        the middle of chunks gets shorter ones from now on.
+        """
+        self._looked = True
+        if not self._waiting or self._start is None:
+            return None
+        self._waiting.clear()
+        self._length = max(self._n_told, 1)
+        (taken,) = self._loop.take([self._start], [self._n_told])
+        return taken.at
+
+
+def with_message(progress: tuple[Progress, ...], message: str) -> tuple[Progress, ...]:
+    """The last step says it."""
+    if not progress or not message:
+        return progress
+    return (*progress[:-1], replace(progress[-1], message=message))
