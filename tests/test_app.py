@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ from hypothesis import strategies as st
 from kanstudio.app.component import BadMessage, Message
 from kanstudio.app.desk import Desk, observe
 from kanstudio.app.export import code_text, export
-from kanstudio.app.figures import histogram, thinned
+from kanstudio.app.figures import histogram, log_ticks, thinned
 from kanstudio.app.formula_now import LiveFormula
 from kanstudio.app.gallery import GALLERY, examples, find_example
 from kanstudio.app.inline import one_line
 from kanstudio.app.present import (
     arities,
+    compiled_cost,
     composed_latex,
     front_counts,
     level_values,
@@ -33,7 +35,7 @@ from kanstudio.app.session import Selection, Session
 from kanstudio.app.views.sidebar import steps
 from kanstudio.app.views.topbar import TopBar
 from kanstudio.compiler import cost_of
-from kanstudio.editor.commands import ExpandDepth, ExpandWidth, Perturb
+from kanstudio.editor.commands import ExpandDepth, ExpandWidth, OpenModel, Perturb
 from kanstudio.editor.document import network_document, new_document
 from kanstudio.errors import FileError, TrainingError
 from kanstudio.network.forward import evaluate
@@ -477,6 +479,24 @@ class TestWords:
         session.do(ExpandDepth())
         session.do(Perturb("all", 0.1))
         assert [row["status"] for row in steps(session.history)] == ["done", "done", "done", "next"]
+
+    @given(st.floats(1e-12, 1e6), st.floats(1.1, 15))
+    def test_log_axes_have_three_to_five_ticks(self, low: float, decades: float) -> None:
+        high = low * 10**decades
+        ticks = log_ticks(low, high)
+        assert 3 <= len(ticks) <= 5
+        assert all(low <= tick <= high and one < tick for one, tick in pairwise([0, *ticks]))
+
+    def test_the_taken_layout_costs_what_it_cost(self, room: Room) -> None:
+        room.session.compile("x*y + sin(x)")
+        cost = cost_of(room.session.network)
+        for command in (ExpandDepth(), Perturb("all", 0.1)):
+            room.session.do(command)
+        assert compiled_cost(room.session.history) == cost
+        opened = room.session.document
+        room.session.do(OpenModel("a.safetensors", opened))
+        assert compiled_cost(room.session.history) is None
+        assert steps(room.session.history)[1]["status"] != "done"
 
     def test_thinned_keeps_the_ends(self) -> None:
         chosen = thinned(10_000, 100)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import panel as pn
-from bokeh.models import ColumnDataSource, CustomJSTickFormatter, HoverTool, Range1d, Span
+from bokeh.models import (
+    ColumnDataSource,
+    CustomJSTickFormatter,
+    FixedTicker,
+    HoverTool,
+    Range1d,
+    Span,
+)
 from bokeh.plotting import figure
 from panel.io import push_notebook
 
@@ -89,8 +97,8 @@ class LossChart(Chart):
         self.figure.yaxis.formatter = CustomJSTickFormatter(
             code="return tick.toExponential(0).replace('e+', 'e')"
         )
-        self.figure.yaxis.ticker.desired_num_ticks = 5
-        self.figure.yaxis.ticker.num_minor_ticks = 0
+        self._ticks = FixedTicker(ticks=log_ticks(1e-3, 1))
+        self.figure.yaxis.ticker = self.figure.ygrid.ticker = self._ticks
         self.figure.add_tools(
             HoverTool(
                 tooltips=[
@@ -126,9 +134,27 @@ class LossChart(Chart):
         if values.size:
             low, high = np.log10(values.min()), np.log10(values.max())
             middle, reach = (low + high) / 2, max(0.55, 0.55 * (high - low))
-            self._y.update(start=10 ** (middle - reach), end=10 ** (middle + reach))
+            start, end = 10 ** (middle - reach), 10 ** (middle + reach)
+            self._y.update(start=start, end=end)
+            self._ticks.ticks = log_ticks(start, end)
             self._x.update(start=float(columns["step"][0]), end=float(columns["step"][-1]) + 1e-9)
         self._push()
+
+
+def log_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """At least three numbers of one digit in [low, high], which spans a decade or more.
+
+    >>> log_ticks(0.008, 12), log_ticks(0.9, 11)
+    ([0.01, 0.1, 1.0, 10.0], [1.0, 3.0, 10.0])
+    """
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks: list[float] = []
+    for digits in ((1,), (1, 3), (1, 2, 5)):
+        ticks = [float(f"{digit}e{decade}") for decade in decades for digit in digits]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) > 2:
+            break
+    return ticks[:: -(-len(ticks) // most) or 1]
 
 
 def thinned(n: int, most: int) -> np.ndarray:

@@ -12,11 +12,27 @@ import torch
 from numpy.typing import NDArray
 
 from kanstudio import formula, functions
+from kanstudio.compiler import Cost, cost_of
 from kanstudio.editor.document import Document
+from kanstudio.editor.history import Entry, History
 from kanstudio.network.forward import layer_forward, program, tensors
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.symbolic.arithmetic import with_numbers
 from kanstudio.symbolic.constants import recognise
+
+
+def beginning(history: History) -> Entry:
+    """The step with which the work on the present network began: compiled, or opened."""
+    past = history.entries[: history.position + 1]
+    starts = (entry for entry in reversed(past) if entry.label.startswith(("compile", "open ")))
+    return next(starts, past[0])
+
+
+def compiled_cost(history: History) -> Cost | None:
+    """What the present formula cost when it was compiled; None if that was not here."""
+    entry = beginning(history)
+    compiled = entry.label == "open link" or entry.label.startswith("compile")
+    return cost_of(entry.document.network) if compiled else None
 
 
 def small(value: float | None) -> str:

@@ -78,7 +78,7 @@ def level_detail(network: Network, level: int) -> str:
 
 def _listed(arities: list[str]) -> str:
     if len(arities) > MAX_ARITIES and len(set(arities)) == 1:
-        return f"{arities[0]} each"
+        return arities[0]
     return ", ".join(arities[:MAX_ARITIES]) + (", …" if len(arities) > MAX_ARITIES else "")
 
 

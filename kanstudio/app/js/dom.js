@@ -185,22 +185,34 @@ async function typeset(node, latex, display = false) {
   }
 }
 
-// A formula in pieces between which a line may end: after its =, between the terms of a sum
-// and the factors of a product that stand in no brackets.
-function latexPieces(latex) {
+// A formula in pieces between which a line may end: after its = and between the terms of a
+// sum, or between the factors of a product, always outside of all brackets.
+const SUM = /^ (?:=|\\approx|[+-]) $/;
+const PRODUCT = /^ \\, $/;
+function latexPieces(latex, kind) {
   const pieces = [];
   let depth = 0, from = 0;
   const cut = (at) => { pieces.push(latex.slice(from, at)); from = at; };
-  const tokens = /\\(?:left|begin|right|end)\b|\\[{}]|[{}]| (?:=|\\approx) | [+-] | \\, /g;
+  const tokens = /\\(?:left|begin|right|end)\b|\\[{}]|[{}]| (?:=|\\approx|[+-]|\\,) /g;
   for (const { 0: token, index } of latex.matchAll(tokens)) {
     if (/^(\\left|\\begin|\{)$/.test(token)) depth += 1;
     else if (/^(\\right|\\end|\})$/.test(token)) depth -= 1;
-    else if (depth === 0 && / [+-] /.test(token)) cut(index);
-    else if (depth === 0 && token.startsWith(" ")) cut(index + token.length);
+    else if (depth === 0 && kind.test(token)) cut(/[+-]/.test(token) ? index : index + token.length);
   }
   cut(latex.length);
   // A sign at the border of a piece keeps the room of one inside.
   return pieces.map((piece) => `{}${piece}{}`);
+}
+
+// Typeset in pieces; a piece that is still too wide for its line goes on in pieces of its own.
+async function typesetPieces(node, latex, width, kinds) {
+  const [kind, ...finer] = kinds;
+  const pieces = latexPieces(latex, kind);
+  const spans = pieces.map(() => h("span", {}));
+  await Promise.all(spans.map((span, at) => typeset(span, pieces[at], true)));
+  node.replaceChildren(...spans);
+  if (finer.length) await Promise.all(spans.map((span, at) =>
+    span.offsetWidth > width ? typesetPieces(span, pieces[at], width, finer) : null));
 }
 
 // Lines of LaTeX in a box: what is too wide shrinks a little, then goes on in further lines,
@@ -211,15 +223,8 @@ async function showMath(box, list) {
   box.replaceChildren(...rows);
   await Promise.all(rows.map((row, index) => typeset(row, list[index], true)));
   const excess = () => box.scrollWidth / Math.max(1, box.clientWidth - 1);
-  if (excess() > 1.2) {
-    await Promise.all(rows.map(async (row, index) => {
-      const pieces = row.scrollWidth > row.clientWidth ? latexPieces(list[index]) : [];
-      if (pieces.length < 2) return;
-      const spans = pieces.map(() => h("span", {}));
-      await Promise.all(spans.map((span, at) => typeset(span, pieces[at], true)));
-      row.replaceChildren(...spans);
-    }));
-  }
+  if (excess() > 1.2) await Promise.all(rows.map((row, index) => row.scrollWidth > row.clientWidth
+    ? typesetPieces(row, list[index], row.clientWidth, [SUM, PRODUCT]) : null));
   const wide = excess();
   if (wide > 1) box.style.fontSize = `${Math.max(0.65, 0.98 / wide)}em`;
 }

@@ -12,7 +12,7 @@ from kanstudio.app.component import Message, Part, script
 from kanstudio.app.costs import cost_row
 from kanstudio.app.desk import Desk
 from kanstudio.app.figures import CurveChart
-from kanstudio.app.present import level_values, small, span
+from kanstudio.app.present import compiled_cost, level_values, small, span
 from kanstudio.app.reading import MAX_LINES, latex_lines
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.app.views.datacard import ranges_of
@@ -239,6 +239,13 @@ class Inspector(Part):
             {"text": "Click an edge or a node to inspect it, a level to add to it."},
         ]
         costs = known.rows if known and parsed is not None else []
+        # Searched for at another time, under another load, the same layout may cost otherwise.
+        strategy, cost = session.document.strategy, compiled_cost(session.history)
+        if cost is not None:
+            costs = [
+                cost_row(strategy, str(row["title"]), cost) if row["key"] == strategy else row
+                for row in costs
+            ]
         self.put(
             title="Model",
             subtitle="",
@@ -246,5 +253,5 @@ class Inspector(Part):
             curve=False,
             sections=sections,
             costs=[cost_row("", "Now", cost_of(network)), *costs],
-            strategy=session.document.strategy,
+            strategy=strategy,
         )

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from kanstudio.app.component import Message, Part, script
 from kanstudio.app.desk import Desk
+from kanstudio.app.present import beginning
 from kanstudio.app.refusal import Refusal
 from kanstudio.app.session import Colour, Session, Topic
 from kanstudio.editor.commands import Perturb
@@ -132,11 +133,10 @@ class Sidebar(Part):
 def steps(history: History) -> list[dict[str, str]]:
     """The workflow: what is done, and the first thing after it that is not."""
     document = history.document
-    past = history.entries[: history.position + 1]
-    compiled = next((e for e in reversed(past) if e.label.startswith("compile")), past[0])
+    begun = beginning(history).document
     done = {
         "compile": True,
-        "expand": document.network.width != compiled.document.network.width,
+        "expand": document.network.width != begun.network.width,
         "perturb": document.perturbation.mode != "off",
         "train": document.steps > 0,
     }
