@@ -14,6 +14,7 @@ prints the table, and with --write puts it beside this file.
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from scipy import special
 from kanstudio import KAN
 
 TABLE = Path(__file__).with_suffix(".md")
-SEEDS = range(8)
+SEEDS = range(6)
 COARSE, FINE = [3, 6], [12, 24, 48]
 N_SAMPLES = 3_000
 
@@ -59,23 +60,21 @@ SPHERE = (0.0, 2 * math.pi), (0.0, math.pi)
 
 CASES = (
     Case("ellipj(x, y)", lambda x, y: special.ellipj(x, y)[0], (0, 4), (0, 0.95),
-         ((2, 2, 1), (2, 3, 2, 1)), ((2, 3, 2, 1, 1, 1), 1.33e-4)),
+         ((2, 3, 1),), ((2, 3, 2, 1, 1, 1), 1.33e-4)),
     Case("ellipkinc(x, y)", special.ellipkinc, (0, 1.5), (0, 0.95),
          ((2, 2, 1, 1),), ((2, 2, 1, 1, 1), 1.24e-4)),
     Case("ellipeinc(x, y)", special.ellipeinc, (0, 1.5), (0, 0.95),
-         ((2, 2, 1), (2, 2, 1, 1)), ((2, 2, 1, 1), 8.26e-5)),
+         ((2, 2, 1),), ((2, 2, 1, 1), 8.26e-5)),
     Case("jv(x, y)", special.jv, (0, 3), (0, 6),
-         ((2, 3, 1), (2, 4, 1)), ((2, 3, 1, 1, 1), 1.64e-3)),
+         ((2, 3, 1), (2, 2, 2, 1)), ((2, 3, 1, 1, 1), 1.64e-3)),
     Case("kv(x, y)", special.kv, (0, 2), (0.5, 4),
          ((2, 2, 1), (2, 2, 1, 1)), ((2, 2, 1), 2.52e-5)),
     Case("lpmv(0, x, y)", lambda x, y: special.lpmv(0, x, y), (0, 2), (-0.9, 0.9),
-         ((2, 2, 1),), ((2, 2, 1), 5.25e-5)),
+         ((2, 2, 1), (2, 3, 1)), ((2, 2, 1), 5.25e-5)),
     Case("sph_harm(0, 1, x, y)", harmonic(0, 1), *SPHERE, ((2, 1, 1),), ((2, 1, 1), 2.21e-7)),
-    Case("sph_harm(1, 1, x, y)", harmonic(1, 1), *SPHERE,
-         ((2, 2, 1), (2, 3, 2, 1)), ((2, 3, 2, 1), 1.22e-4)),
+    Case("sph_harm(1, 1, x, y)", harmonic(1, 1), *SPHERE, ((2, 2, 1),), ((2, 3, 2, 1), 1.22e-4)),
     Case("sph_harm(0, 2, x, y)", harmonic(0, 2), *SPHERE, ((2, 1, 1),), ((2, 1, 1), 1.95e-7)),
-    Case("sph_harm(1, 2, x, y)", harmonic(1, 2), *SPHERE,
-         ((2, 2, 1), (2, 2, 1, 1)), ((2, 2, 1, 1), 1.50e-5)),
+    Case("sph_harm(1, 2, x, y)", harmonic(1, 2), *SPHERE, ((2, 2, 1),), ((2, 2, 1, 1), 1.50e-5)),
 )  # fmt: skip
 
 
@@ -116,10 +115,10 @@ def solve(case: Case) -> Found:
     for shape in case.shapes:
         for seed in SEEDS:
             model = KAN(list(shape), grid=COARSE[0], seed=seed, dtype=torch.float64)
-            starts.append((fit(model, data, COARSE, 30), len(starts), shape, model))
+            starts.append((fit(model, data, COARSE, 20), len(starts), shape, model))
     starts.sort(key=lambda start: start[:2])
     best = (math.inf, starts[0][2], starts[0][3].network())
-    for loss, _, shape, model in starts[:3]:
+    for loss, _, shape, model in starts[:2]:
         best = min(best, (loss, shape, model.network()), key=lambda item: item[0])
         for grid in FINE:
             fine = fit(model, data, [grid], 40)
@@ -144,7 +143,7 @@ HEAD = """# Special functions as small networks
 Made by `python examples/special_functions.py --write`, which says how. RMSE on 3,000 samples
 that training never saw. The last columns: the best KAN of arXiv:2404.19756 (whose ranges
 are not known), our RMSE as a multiple of its, and the time for all shapes and seeds, on one
-thread.
+thread of a busy machine. Inputs and output are scaled to mean 0 and deviation 1 (`normalize`).
 
 | scipy.special | ranges of x, y | shape, grid | RMSE | paper: shape | RMSE | ratio | time |
 |---|---|---|---:|---|---:|---:|---:|
@@ -157,6 +156,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"into {TABLE.name}")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    # Every run says when it stopped early; here that is the rule.
+    logging.getLogger("kanstudio").setLevel(logging.ERROR)
     text = HEAD
     for case in CASES:
         if not options.names or any(case.name.startswith(name) for name in options.names):

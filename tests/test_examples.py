@@ -72,6 +72,19 @@ def test_pendulum_file_is_what_its_script_makes(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(made, stored, atol=2e-4)
 
 
+def test_special_functions_are_as_exact_as_their_table_says(monkeypatch) -> None:
+    example = load(EXAMPLES / "special_functions.py")
+    table = example.TABLE.read_text("utf-8")
+    assert table.startswith(example.HEAD)
+    rows = [line.split("|") for line in table.removeprefix(example.HEAD).splitlines()]
+    assert [row[1].strip() for row in rows] == [case.name for case in example.CASES]
+    assert sum(float(row[-3]) <= 2 for row in rows) >= 5
+    monkeypatch.setattr(example, "SEEDS", range(2))
+    monkeypatch.setattr(example, "N_SAMPLES", 1500)
+    case = next(case for case in example.CASES if case.name == "sph_harm(0, 1, x, y)")
+    assert example.solve(case).rmse < 2 * case.paper[1]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX kernel")
 def test_notebook_runs(tmp_path: Path) -> None:
     from nbclient import NotebookClient
