@@ -39,11 +39,14 @@ def data() -> Dataset:
 CASES = {
     "adam": dict(),
     "batch": dict(batch=20, seed=7),
-    "lbfgs": dict(optimizer="LBFGS", steps=12),
+    "lbfgs": dict(optimizer="LBFGS", steps=8),
+    "lbfgs-batch": dict(optimizer="LBFGS", steps=6, batch=40),
     "lm": dict(optimizer="LM", steps=12),
     "lm-dual": dict(optimizer="LM", steps=8, batch=30),
     "auto": dict(optimizer="auto", steps=10),
     "cosine": dict(schedule="cosine"),
+    "exponential": dict(schedule="exponential", batch=30),
+    "lbfgs-cosine": dict(optimizer="LBFGS", schedule="cosine", steps=6),
     "plateau": dict(schedule="plateau", rate_every=3, learning_rate=0.3),
     "regularised": dict(lamb=0.01, steps=20),
     "early": dict(patience=30, min_delta=0.001),
@@ -133,6 +136,20 @@ def test_a_step_that_is_undone_after_the_break_is_undone_alike(data):
     for step in noted[:3]:
         again = TrainingRun.resume(checkpoint_from_bytes(checkpoint_bytes(points[step - 1])), data)
         assert list(again) == expected[step - 1 :]
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "LBFGS", "LM"])
+def test_a_hundred_steps_are_fifty_saved_loaded_and_fifty_more(data, optimizer, tmp_path):
+    chosen = TrainingSettings(optimizer=optimizer, steps=100, patience=0)
+    whole = TrainingRun(splines(), data, chosen)
+    expected = list(whole)
+    first = TrainingRun(splines(), data, chosen)
+    found = [first.step() for _ in range(50)]
+    save_checkpoint(first.checkpoint(), tmp_path / "half.kan")
+    second = TrainingRun.resume(load_checkpoint(tmp_path / "half.kan"), data)
+    assert found + list(second) == expected
+    assert len(expected) == 100
+    assert second.network().same_values(whole.network())
 
 
 def test_a_longer_run_can_follow(data, tmp_path):

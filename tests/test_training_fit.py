@@ -142,6 +142,19 @@ def test_a_compiled_formula_stays_in_its_units():
         formula.fit(Stream([(x, x)], x, x), opt="Adam", batch=9, normalize=True)
 
 
+def test_normalisation_is_undone_in_the_formula():
+    """The formula of a network that was trained in other units has the law's own numbers."""
+    rng = np.random.default_rng(0)
+    t = rng.uniform(200.0, 900.0, (200, 1))
+    law = 4.5e5 * np.exp(-t / 300.0) + 2e4
+    trained = kanstudio.compile("50000*exp(-t/400) + 1000", dtype=torch.float64)
+    trained.fit((t, law), opt="LM", steps=60, normalize=True)
+    expressions, (symbol,) = trained.symbolic_formula(tolerance=1e-9)
+    found = float(expressions[0].subs(symbol, 450).evalf())
+    assert found == pytest.approx(4.5e5 * np.exp(-1.5) + 2e4, rel=1e-9)
+    assert str(trained.symbolic_formula()) == "y = 20000 + 450000*exp(-t/300)"
+
+
 def test_callbacks_see_every_step_and_can_stop(data):
     trained, seen = model(), []
 
@@ -154,6 +167,29 @@ def test_callbacks_see_every_step_and_can_stop(data):
     assert all(loss == pytest.approx(held, rel=1e-9) for _, loss, held in seen)
     assert len(result["train_loss"]) == 4
     assert rmse(trained, data) == seen[-1][2]
+
+
+def test_an_interrupted_fit_keeps_what_was_learned(data):
+    """Ctrl+C in the middle of a step, and an error in a function of the caller's."""
+    expected = model()
+    expected.fit(data, opt="Adam", steps=3)
+    calls = []
+
+    def absolute(prediction, label):
+        calls.append(1)
+        if len(calls) == 8:  # two a step, training and test
+            raise KeyboardInterrupt
+        return (prediction - label).square().mean()
+
+    trained = model()
+    with pytest.raises(KeyboardInterrupt):
+        trained.fit(data, opt="Adam", steps=50, loss_fn=absolute)
+    assert rmse(trained, data) == pytest.approx(rmse(expected, data), rel=1e-9)
+
+    trained = model()
+    with pytest.raises(ZeroDivisionError):
+        trained.fit(data, opt="Adam", steps=50, callbacks=[lambda p: 1 / (p.step - 3)])
+    assert rmse(trained, data) == rmse(expected, data)
 
 
 def test_pictures_of_the_steps(data, tmp_path: Path):

@@ -20,6 +20,7 @@ from kanstudio.network.network import FloatArray, Network
 from kanstudio.network.units import Units, in_units, in_values
 from kanstudio.training.checks import check_columns
 from kanstudio.training.data import Dataset
+from kanstudio.training.memory import out_of_memory
 from kanstudio.training.objective import LossFunction
 from kanstudio.training.progress import Progress
 from kanstudio.training.run import TrainingRun
@@ -129,6 +130,7 @@ def make_settings(options: dict[str, Any], more: dict[str, Any]) -> TrainingSett
     return TrainingSettings(**options, **more)
 
 
+@out_of_memory("while the data were read (a training.Stream holds a part of them at a time)")
 def samples_for(
     network: Network, dataset: object, test_fraction: float, seed: int
 ) -> Dataset | Stream:
@@ -174,18 +176,20 @@ class Follower:
 
     def follow(self, run: TrainingRun) -> None:
         """To the end of the run, or until a callback wants to stop."""
-        while not (run.finished or self.stopped):
-            progress = run.step()
-            if run.failed:
-                self._show(run)
-                raise TrainingError(progress.message)
-            for name in LOSSES:
-                self._histories[name].append(getattr(progress, name))
-            if self._watching.look_at_the_model:
-                self._show(run)
-                self._look(progress)
-            self._log(progress)
-        self._show(run)
+        try:
+            while not (run.finished or self.stopped):
+                progress = run.step()
+                if run.failed:
+                    raise TrainingError(progress.message)
+                for name in LOSSES:
+                    self._histories[name].append(getattr(progress, name))
+                if self._watching.look_at_the_model:
+                    self._show(run)
+                    self._look(progress)
+                self._log(progress)
+        finally:
+            # Ctrl+C and errors of the caller's functions do not cost what was learned so far.
+            self._show(run)
 
     def histories(self) -> dict[str, FloatArray]:
         """One number per step, by name."""
@@ -249,7 +253,7 @@ def fit(
     starts = []
     for grid in _stages(network, grids):
         if grid > network.grid:
-            network, _ = refine(_reaching(network, dataset, settings), grid)
+            network = _refined(network, grid, dataset, settings)
         starts.append(follower.n_steps)
         run = TrainingRun(network, dataset, settings, loss_fn=loss_fn)
         follower.follow(run)
@@ -260,11 +264,14 @@ def fit(
     return found if grids is None else {**found, "stages": np.array(starts)}
 
 
-def _reaching(network: Network, dataset: Dataset | Stream, settings: TrainingSettings) -> Network:
-    """The network with grids that reach all samples: refining keeps a spline on its grid only."""
-    if not settings.update_grid or isinstance(dataset, Stream):
-        return network
-    return update_grid_from_samples(network, dataset.train_x)
+@out_of_memory("while the grid was refined")
+def _refined(
+    network: Network, grid: int, dataset: Dataset | Stream, settings: TrainingSettings
+) -> Network:
+    """A finer grid that reaches all samples: refining keeps a spline on its grid only."""
+    if settings.update_grid and not isinstance(dataset, Stream):
+        network = update_grid_from_samples(network, dataset.train_x)
+    return refine(network, grid)[0]
 
 
 def _stages(network: Network, grids: Any) -> list[int]:
@@ -282,6 +289,7 @@ def _stages(network: Network, grids: Any) -> list[int]:
     return known[1:]
 
 
+@out_of_memory("while the data were normalised")
 def normalized(dataset: Dataset | Stream, network: Network) -> tuple[Dataset, Units, Network]:
     """Dataset and network in units in which the training samples have mean 0, deviation 1.
 

@@ -232,7 +232,7 @@ class TrainingRun(Iterator[Progress]):
             with out_of_memory(f"in step {self.n_steps + 1}; the network is as it was before"):
                 return self._step()
         except OutOfMemory as error:
-            return self._fail(str(error))
+            return self._end_badly(str(error))
 
     def _step(self) -> Progress:
         chunks = self._chunks
@@ -349,6 +349,9 @@ class TrainingRun(Iterator[Progress]):
 
     def _fail(self, message: str) -> Progress:
         self._at = replace(self._at, params=self._at.safe)
+        return self._end_badly(message)
+
+    def _end_badly(self, message: str) -> Progress:
         self.state, self.message = "error", message
         return Progress(self.n_steps + 1, math.nan, math.nan, 0.0, message)
 

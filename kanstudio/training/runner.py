@@ -330,7 +330,10 @@ class Runner:
                     continue
                 order = handle.order_again()
                 if order is None:
-                    handle.fail("the training process ended again and again; the run is over")
+                    handle.fail(
+                        "the training process ended again and again, perhaps for want of "
+                        "memory; the run is over"
+                    )
                 else:
                     self._assign(handle, order)
 
