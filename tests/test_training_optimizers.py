@@ -306,3 +306,18 @@ def test_out_of_memory_is_a_message_and_the_network_is_intact(data, error, monke
     assert "out of memory in step 2" in run.step().message
     assert run.failed
     assert run.checkpoint().network is before.network
+
+
+def test_out_of_memory_after_a_step_undoes_the_step(data, monkeypatch):
+    """The last look at the domains, which comes when the last step is done."""
+    run = train(splines(), data, TrainingSettings(steps=2))
+    run.step()
+    before = run.network()
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("kanstudio.training.run.outside", full)
+    assert "out of memory in step 2" in run.step().message
+    assert (run.failed, run.n_steps) == (True, 1)
+    assert run.network().same_values(before)

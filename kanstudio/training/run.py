@@ -228,10 +228,12 @@ class TrainingRun(Iterator[Progress]):
         """
         if self.failed:
             raise TrainingError(f"this run has ended: {self.message}")
+        before = self._at, self._objective
         try:
             with out_of_memory(f"in step {self.n_steps + 1}; the network is as it was before"):
                 return self._step()
         except OutOfMemory as error:
+            self._at, self._objective = before
             return self._end_badly(str(error))
 
     def _step(self) -> Progress:
