@@ -24,6 +24,10 @@ def _difference(left: Affine, right: Affine) -> Affine:
 
 
 def _modulo(value: Affine, modulus: Affine) -> Affine:
+    if value.core is modulus.core and value.bias == modulus.bias == 0:
+        # x mod x is 0, and x*(1/x) may be just below 1.
+        ratio = value.scale / modulus.scale
+        return multiply([constant(ratio - math.floor(ratio)), modulus])
     return multiply([modulus, apply("frac", multiply([value, apply("1/x", modulus)]))])
 
 
@@ -76,6 +80,8 @@ def _piecewise(*parts: Affine) -> Affine:
 def _angle(y: Affine, x: Affine) -> Affine:
     """``atan2(y, x)`` from ``atan(y / x)``, which is 0 at ``x = 0`` since 1/x is 0 there."""
     zero = constant(0.0)
+    if x.core is None and x.bias == 0:
+        return multiply([constant(math.pi / 2), apply("sgn", y)])
     upper = add([(2.0, _greater_equal(y, zero)), (-1.0, ONE)])
     return add(
         [

@@ -194,9 +194,9 @@ def _integer_power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
     if base.is_Pow:
         return power(base.base, multiply([base.exp, exponent]))
     number, rest = base.as_coeff_Mul()
-    size = abs(math.log10(abs(float(number)))) * abs(int(exponent))
-    if size > 300:
-        raise OverflowError
+    size = math.log10(abs(float(number))) * int(exponent)
+    if abs(size) > 300:
+        raise OverflowError if size > 0 else FloatingPointError
     scale = exact(fraction_of(number) ** int(exponent))
     return multiply([scale, *(power(part, exponent) for part in sp.Mul.make_args(rest))])
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import NoReturn
 
 import sympy as sp
 
@@ -18,19 +16,15 @@ from kanstudio import functions
 from kanstudio.formula import algebra, numbers
 from kanstudio.formula.ast import (
     Call,
-    Compare,
     Constant,
-    Logic,
     Negative,
     Node,
     Number,
     Power,
     Product,
     Sum,
-    Truth,
     Variable,
 )
-from kanstudio.formula.coverage import compare
 from kanstudio.formula.limits import (
     MAX_EXACT_NODES,
     MAX_EXPONENT,
@@ -38,7 +32,7 @@ from kanstudio.formula.limits import (
     refuse,
 )
 from kanstudio.formula.shorthands import REPEATING, SHORTHANDS, log_to
-from kanstudio.formula.sympy_logic import NEGATED, RELATIONS, joined, opposite
+from kanstudio.formula.to_piecewise import Built, PiecewiseBuilder
 
 _NOT_REAL = (sp.zoo, sp.nan, sp.oo, -sp.oo, sp.I)
 # Functions whose value at a small rational (times pi) sympy may keep as it is.
@@ -46,15 +40,6 @@ _EXACT = frozenset(
     {"exp", "log", "sqrt", "sin", "cos", "tan", "cot", "sec", "csc"}
     | {"arcsin", "arccos", "arctan", "sinh", "cosh", "tanh"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A sympy expression; value in float64 where it is constant; its number of nodes."""
-
-    expr: sp.Expr
-    value: float | None
-    size: int
 
 
 _MINUS_ONE = Built(sp.Integer(-1), -1.0, 1)
@@ -71,10 +56,7 @@ def build(node: Node, text: str) -> sp.Expr:
     return expr
 
 
-class _Builder:
-    def __init__(self, text: str) -> None:
-        self.text = text
-
+class _Builder(PiecewiseBuilder):
     def build(self, node: Node) -> Built:
         match node:
             case Number():
@@ -102,9 +84,6 @@ class _Builder:
         if numbers.too_large(value):
             self.refuse("a constant beyond 1e300", node)
         return value
-
-    def refuse(self, message: str, node: Node, hint: str = "") -> NoReturn:
-        refuse(message, self.text, node.start, node.end, hint)
 
     def check_result(self, expr: sp.Expr, node: Node) -> None:
         """What no single step can see: exponents and coefficients that came together."""
@@ -323,54 +302,6 @@ class _Builder:
         if modulus == 0:
             self.refuse("division by zero", node.arguments[1])
         return sp.Mod(x, modulus, evaluate=False)
-
-    def piecewise(self, node: Call) -> Built:
-        pieces: list[tuple[sp.Expr, sp.Basic]] = []
-        size = 1
-        for item, value in zip(node.arguments[:-1:2], node.arguments[1::2], strict=True):
-            condition, count = self.condition(item, holds=True)
-            if condition is sp.false:
-                continue
-            then = self.build(value)
-            if condition is sp.true:
-                return self.with_default(pieces, then, size)
-            size += count + then.size
-            pieces.append((then.expr, condition))
-        return self.with_default(pieces, self.build(node.arguments[-1]), size)
-
-    def condition(self, node: Node, holds: bool) -> tuple[sp.Basic, int]:
-        """The condition, or its opposite, and the number of nodes; true or false if constant."""
-        match node:
-            case Truth():
-                return (sp.true if node.value == holds else sp.false), 1
-            case Compare():
-                operator = node.operator if holds else NEGATED[node.operator]
-                return self.comparison(node, operator)
-            case Logic(operator="not"):
-                return self.condition(node.items[0], not holds)
-            case Logic():
-                parts = [self.condition(item, True) for item in node.items]
-                head = sp.And if node.operator == "and" else sp.Or
-                size = 1 + sum(count for _, count in parts)
-                whole = joined(head, [part for part, _ in parts])
-                return (whole if holds else opposite(whole)), size
-        raise AssertionError(node)
-
-    def comparison(self, node: Compare, operator: str) -> tuple[sp.Basic, int]:
-        left, right = self.build(node.left), self.build(node.right)
-        if left.expr.has(sp.Piecewise) or right.expr.has(sp.Piecewise):
-            # sympy would rewrite it to nested conditions, which grow exponentially.
-            self.refuse("a condition that depends on another condition", node)
-        size = left.size + right.size
-        if left.value is not None and right.value is not None:
-            return (sp.true if compare(operator, left.value, right.value) else sp.false), size
-        return RELATIONS[operator](left.expr, right.expr, evaluate=False), size
-
-    def with_default(self, pieces: list[tuple[sp.Expr, sp.Basic]], last: Built, size: int) -> Built:
-        if not pieces:
-            return last
-        expr = sp.Piecewise(*pieces, (last.expr, sp.true), evaluate=False)
-        return Built(expr, None, size + last.size)
 
 
 def _small(number: sp.Expr) -> bool:

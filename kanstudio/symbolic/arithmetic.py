@@ -7,6 +7,7 @@ than one call. Numbers are folded as the network would: with the function table.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import sympy as sp
 import torch
@@ -112,7 +113,9 @@ def exponential(argument: sp.Expr, number: Number) -> sp.Expr:
     terms = sp.Add.make_args(argument)
     powers = [_base_and_exponent(term) for term in terms]
     if all(powers):
-        return multiply([power(pair[0], pair[1], number) for pair in powers if pair])
+        # 10^(x - 400) has no factor 1e-400 among the floats.
+        with suppress(OverflowError, FloatingPointError):
+            return multiply([power(pair[0], pair[1], number) for pair in powers if pair])
     return algebra.apply("exp", argument)
 
 

@@ -7,10 +7,16 @@ need not have a value.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import sympy as sp
 
+from kanstudio.formula.sympy_logic import opposite
 from kanstudio.functions.heads import relu
 from kanstudio.symbolic.arithmetic import Number, add, again, coefficients, multiply, replaced
+
+Pair: TypeAlias = tuple[sp.Expr, sp.Basic]
 
 _MOST_BRANCHES = 200
 ZERO, ONE, MINUS_ONE = sp.Integer(0), sp.Integer(1), sp.Integer(-1)
@@ -53,18 +59,20 @@ class Branches:
     def folded(self, expression: sp.Expr) -> sp.Expr:
         if not any(_is_indicator(node) for node in sp.preorder_traversal(expression)):
             return expression
+        if isinstance(expression, sp.Piecewise):
+            return _piecewise([(self.folded(value), when) for value, when in expression.args])
         terms = sp.Add.make_args(expression)
-        switched = [(term, _switches(term)) for term in terms]
         counts: dict[sp.Expr, int] = {}
-        for _, found in switched:
-            for indicator in dict.fromkeys(found):
+        for term in terms:
+            for indicator in dict.fromkeys(_switches(term)):
                 counts[indicator] = counts.get(indicator, 0) + 1
         if counts and self.left > 0:
             self.left -= 1
-            chosen = max(counts, key=lambda indicator: counts[indicator])
-            inside = [term for term, found in switched if chosen in found]
-            outside = [term for term, found in switched if chosen not in found]
-            return self.split(chosen, inside, outside)
+            chosen = _innermost(max(counts, key=lambda indicator: counts[indicator]))
+            inside = [term for term in terms if term.has(chosen)]
+            outside = [term for term in terms if not term.has(chosen)]
+            split = self.cases if isinstance(chosen, sp.Piecewise) else self.split
+            return split(chosen, inside, outside)
         if counts or not expression.args:
             return expression
         return again(expression, [self.folded(part) for part in expression.args], self.number)
@@ -72,34 +80,98 @@ class Branches:
     def split(self, indicator: sp.Expr, inside: list[sp.Expr], outside: list[sp.Expr]) -> sp.Expr:
         """The sum of all terms, those inside as one Piecewise."""
         one, other = (
-            add([replaced(term, {indicator: value}, self.number) for term in inside])
+            self.folded(add([replaced(term, {indicator: value}, self.number) for term in inside]))
             for value in (ONE, ZERO)
         )
-        if other == 0:
-            # 2 - 2*H + H*(x + 1): the 2 belongs to both branches.
-            numbers = [term for term in outside if term.is_number]
-            outside = [term for term in outside if not term.is_number]
-            one, other = add([one, *numbers]), add([other, *numbers])
-        one, other = self.folded(one), self.folded(other)
-        pairs = list(other.args) if isinstance(other, sp.Piecewise) else [(other, sp.true)]
+        shared = [term for term in outside if _belongs(term, one, other)]
+        if shared:
+            outside = [term for term in outside if term not in shared]
+            one, other = (_plus(value, shared) for value in (one, other))
         argument = indicator.args[0].args[0]
         if isinstance(indicator, sp.Abs):
             pairs = [(other, sp.Eq(*_sides(argument), evaluate=False)), (one, sp.true)]
         else:
-            pairs = _joined(one, _positive(argument), other, pairs)
-        chosen = sp.Piecewise(*pairs, evaluate=False)
+            pairs = _joined(one, _positive(argument), other)
+        chosen = _piecewise(pairs)
         return add([self.folded(add(outside)), chosen]) if outside else chosen
 
+    def cases(self, chosen: sp.Piecewise, inside: list[sp.Expr], outside: list[sp.Expr]) -> sp.Expr:
+        """The sum of all terms, those inside once for each case of a Piecewise in them."""
+        pairs = [
+            (
+                self.folded(add([replaced(term, {chosen: value}, self.number) for term in inside])),
+                when,
+            )
+            for value, when in chosen.args
+        ]
+        return add([self.folded(add(outside)), _piecewise(pairs)])
 
-def _joined(
-    one: sp.Expr, condition: sp.Basic, other: sp.Expr, pairs: list[tuple[sp.Expr, sp.Basic]]
-) -> list[tuple[sp.Expr, sp.Basic]]:
-    """The pairs of ``one`` under a condition, before the pairs of ``other``; and, or as such."""
+
+def _innermost(indicator: sp.Expr) -> sp.Expr:
+    """An indicator or a Piecewise on which this indicator depends, and which depends on none.
+
+    sympy has no condition about a Piecewise, so what a condition depends on is chosen first.
+    """
+    while inner := [
+        node
+        for node in sp.preorder_traversal(indicator.args[0])
+        if _is_indicator(node) or isinstance(node, sp.Piecewise)
+    ]:
+        indicator = inner[0]
+        if isinstance(indicator, sp.Piecewise):
+            break
+    return indicator
+
+
+def _belongs(term: sp.Expr, one: sp.Expr, other: sp.Expr) -> bool:
+    """Is a term beside a Piecewise of two values rather a part of both?
+
+    In 2 - 2*H + H*(x + 1) the 2 is; so is a in a + H*(b - a), since where H is 1 that is b,
+    even where a has no value.
+    """
+    number, rest = term.as_coeff_Mul()
+    leaves = [*_leaves(one), *_leaves(other)]
+    cancels = any(coefficients(leaf).get(rest) == -number for leaf in leaves)
+    numbers = other == 0 or all(leaf.is_number for leaf in leaves)
+    return cancels or bool(numbers and term.is_number)
+
+
+def _leaves(value: sp.Expr) -> list[sp.Expr]:
+    """The values of all cases; of what has no cases, itself."""
+    if not isinstance(value, sp.Piecewise):
+        return [value]
+    return [leaf for case, _ in value.args for leaf in _leaves(case)]
+
+
+def _cases(value: sp.Expr) -> list[Pair]:
+    """The values and conditions, those of a Piecewise in the last case too."""
+    if not isinstance(value, sp.Piecewise):
+        return [(value, sp.true)]
+    *pairs, (last, _) = value.args
+    return [*pairs, *_cases(last)]
+
+
+def _plus(value: sp.Expr, terms: Sequence[sp.Expr]) -> sp.Expr:
+    """The sum, in each case."""
+    if not isinstance(value, sp.Piecewise):
+        return add([value, *terms])
+    return _piecewise([(_plus(case, terms), when) for case, when in value.args])
+
+
+def _piecewise(pairs: Sequence[Pair]) -> sp.Expr:
+    return sp.Piecewise(*pairs, evaluate=False)
+
+
+def _joined(one: sp.Expr, condition: sp.Basic, other: sp.Expr) -> list[Pair]:
+    """The cases of ``one`` where the condition holds and ``other`` elsewhere, as few as may be."""
+    pairs = _cases(other)
     if isinstance(one, sp.Piecewise) and len(one.args) == 2 and one.args[1][0] == other:
         inner = one.args[0][1]
         condition, one = _both(sp.And, condition, inner), one.args[0][0]
     if len(pairs) > 1 and pairs[0][0] == one:
         return [(one, _both(sp.Or, condition, pairs[0][1])), *pairs[1:]]
+    if len(pairs) == 2 and pairs[1][0] == one:
+        return [(pairs[0][0], _both(sp.And, opposite(condition), pairs[0][1])), (one, sp.true)]
     return [(one, condition), *pairs]
 
 

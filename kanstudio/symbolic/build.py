@@ -101,6 +101,11 @@ def expressions(
         raise KanStudioError(
             "the formula of this network has numbers beyond 1e300: its scales are too large"
         ) from None
+    except FloatingPointError:
+        raise KanStudioError(
+            "the formula of this network has numbers too small to tell from 0: its scales are "
+            "too small"
+        ) from None
     return values
 
 
