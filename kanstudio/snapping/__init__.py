@@ -1,0 +1,1 @@
+"""Functions for edges: which of the function table an edge looks like, and setting it."""
