@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kanstudio.errors import DataError
-from kanstudio.module import KANModule, real_tensor
+from kanstudio.module import real_tensor
 from kanstudio.network import checks, edits
 from kanstudio.network.build import empty_network
 from kanstudio.network.grid import refine, update_grid_from_samples
@@ -19,6 +19,7 @@ from kanstudio.network.measure import Measurement, measure
 from kanstudio.network.network import FloatArray
 from kanstudio.network.outside import Outside, outside
 from kanstudio.scene.plot import Plot, plot_network
+from kanstudio.simplify import SimplifyingKAN
 from kanstudio.symbolic.formula import SymbolicFormula, symbolic_formula
 from kanstudio.training import fitting
 from kanstudio.training.objective import LossFunction
@@ -27,7 +28,7 @@ from kanstudio.training.objective import LossFunction
 _TOLERANCES = {torch.float64: 1e-12, torch.float32: 1e-6}
 
 
-class KAN(KANModule):
+class KAN(SimplifyingKAN):
     """A Kolmogorov-Arnold network: ``model(x)`` maps [n, inputs] to [n, outputs].
 
     width: per level a number of sum nodes or [sum nodes, mult nodes]; mult_arity: one

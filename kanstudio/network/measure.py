@@ -30,7 +30,8 @@ INPUT_OFFSET = 0.1
 class LayerMeasure:
     """One layer on the data, with S sources and J subnodes.
 
-    source_low, source_high, source_std (S,); symbolic_std, spline_std, edge_std (J, S);
+    source_low, source_high, source_std (S,); symbolic_std, spline_std, edge_std (J, S),
+    edge_mean (J, S);
     subnode_std (J,): of the sum before the affine map. Scores (J, S), all at least 0:
     forward_u = edge_std; forward_n = edge_std / (source_std + 0.1); backward: the
     attribution of the edge.
@@ -39,6 +40,7 @@ class LayerMeasure:
     source_low: FloatArray
     source_high: FloatArray
     source_std: FloatArray
+    edge_mean: FloatArray
     edge_std: FloatArray
     symbolic_std: FloatArray
     spline_std: FloatArray
@@ -122,12 +124,14 @@ def _std(values: torch.Tensor) -> FloatArray:
 
 
 def _deviations(edges: LayerValues) -> dict[str, FloatArray]:
-    edge_std = _std(edges.symbolic + edges.spline)
+    total = edges.symbolic + edges.spline
+    edge_std = _std(total)
     source_std = _std(edges.inputs)
     return {
         "source_low": edges.inputs.amin(dim=0).numpy(),
         "source_high": edges.inputs.amax(dim=0).numpy(),
         "source_std": source_std,
+        "edge_mean": total.mean(dim=0).numpy(),
         "edge_std": edge_std,
         "symbolic_std": _std(edges.symbolic),
         "spline_std": _std(edges.spline),
@@ -135,6 +139,39 @@ def _deviations(edges: LayerValues) -> dict[str, FloatArray]:
         "forward_u": edge_std,
         "forward_n": edge_std / (source_std + INPUT_OFFSET),
     }
+
+
+def attribution(
+    network: Network,
+    measurement: Measurement,
+    level: int | None = None,
+    out_score: FloatArray | None = None,
+) -> FloatArray:
+    """(nodes of the level, inputs): how much each input matters for each node of a level.
+
+    level: 1 to depth; None is the outputs'. out_score (nodes of the level,): the weight of
+    each node; None is 1. The mean over the outputs is ``measurement.node_scores[0]``.
+    """
+    top = network.depth if level is None else level
+    if not 1 <= top <= network.depth:
+        raise DataError(f"there are levels 1 to {network.depth} above the inputs, not {level}")
+    nodes = len(network.levels[top])
+    weights = np.ones(nodes) if out_score is None else np.asarray(out_score, dtype=np.float64)
+    if weights.shape != (nodes,):
+        raise DataError(f"level {top} has {nodes} nodes: out_score is that many numbers")
+    score = np.diag(weights)
+    for layer in range(top - 1, -1, -1):
+        facts = measurement.layers[layer]
+        arities = [node.arity for node in network.levels[layer + 1]]
+        score = _shares(np.repeat(score, arities, axis=1), facts.subnode_std) @ facts.edge_std
+    return score
+
+
+def _shares(subnode_score: FloatArray, deviation: FloatArray) -> FloatArray:
+    """score / std(subnode), 0 for a constant one."""
+    return np.divide(
+        subnode_score, deviation, out=np.zeros_like(subnode_score), where=deviation > 0
+    )
 
 
 def _with_scores(
@@ -145,10 +182,7 @@ def _with_scores(
     node_scores, layers = [score], []
     for fact, targets in zip(reversed(facts), reversed(network.levels[1:]), strict=True):
         subnode_score = np.repeat(score, [node.arity for node in targets])
-        deviation = fact["subnode_std"]
-        weight = np.divide(
-            subnode_score, deviation, out=np.zeros_like(deviation), where=deviation > 0
-        )
+        weight = _shares(subnode_score, fact["subnode_std"])
         backward = weight[:, None] * fact["edge_std"]
         score = backward.sum(axis=0)
         layers.append(LayerMeasure(**fact, backward=backward))

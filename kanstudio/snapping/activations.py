@@ -33,7 +33,9 @@ class Activations(NamedTuple):
 def check_edge(network: Network, edge: EdgeRef) -> None:
     """EditError if the network has no such edge."""
     if not 0 <= edge.layer < network.depth:
-        raise EditError(f"there is no layer {edge.layer}: there are layers 0 to {network.depth - 1}")
+        raise EditError(
+            f"there is no layer {edge.layer}: there are layers 0 to {network.depth - 1}"
+        )
     layer = network.layers[edge.layer]
     if not (0 <= edge.source < layer.n_sources and 0 <= edge.subnode < layer.n_subnodes):
         raise EditError(
@@ -47,17 +49,19 @@ def activations(network: Network, x: FloatArray, edges: Sequence[EdgeRef]) -> Ac
     """The edges on samples x (n, inputs), thinned if they are many.
 
     Raises EditError for an edge that there is not, and DataError for fewer than four
-    samples, which leave a, b, c and d undetermined.
+    finite samples, which leave a, b, c and d undetermined.
     """
     check_inputs(len(network.levels[0]), np.shape(x))
     for edge in edges:
         check_edge(network, edge)
+    x = np.asarray(x, dtype=np.float64)
+    x = x[np.isfinite(x).all(axis=1)]
     if len(x) < LEAST_SAMPLES:
         raise DataError(
-            f"finding a, b, c and d takes at least {LEAST_SAMPLES} samples, not {len(x)}"
+            f"finding a, b, c and d takes at least {LEAST_SAMPLES} finite samples, not {len(x)}"
         )
     most = max(layer.n_sources * layer.n_subnodes for layer in network.layers)
-    values = torch.tensor(np.asarray(x)[:: -(-len(x) * most // MAX_VALUES)], dtype=torch.float64)
+    values = torch.tensor(x[:: -(-len(x) * most // MAX_VALUES)])
     found: dict[EdgeRef, tuple[Tensor, Tensor]] = {}
     with torch.no_grad():
         for index, (plan, layer) in enumerate(zip(program(network), network.layers, strict=True)):

@@ -17,7 +17,7 @@ _REACH = 8
 
 def placed(shape: Shape, samples: Samples, windows: Tensor) -> Tensor:
     """Windows (E, 2) with the best shift, for a scaled shape that jumps, bends or ends."""
-    if not shape.scaled or shape.shifted:
+    if not shape.scaled or shape.shifted or samples.u.shape[1] < 2:
         return windows
     if shape.stepped:
         alpha = windows[:, 0]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from kanstudio.snapping.samples import Samples, to_affine, to_windows
 from kanstudio.snapping.shapes import Shape, value_and_slope
-from kanstudio.snapping.starts import FARTHEST, FLAT
+from kanstudio.snapping.starts import FARTHEST, FLAT, LARGEST, SMALLEST
 
 STEPS = 4
 """Steps of a round; fits that gained nothing in it and have nothing to gain are done."""
@@ -44,7 +44,7 @@ class Batch:
 
     def rows(self, chosen: Tensor) -> Batch:
         """The batch of the fits chosen (N,)."""
-        counts = [int(part.sum()) for part in chosen.split(list(self.counts))]
+        counts = [int(part.sum()) for part in torch.split(chosen, list(self.counts))]
         shapes = [s for s, count in zip(self.shapes, counts, strict=True) if count]
         samples = Samples(*(part[chosen] for part in self.samples))
         free, ends, scale = self.free[chosen], self.ends[chosen], self.scale[chosen]
@@ -115,14 +115,14 @@ def _stepped(
 
 def _all_inside(batch: Batch, t: Tensor) -> Tensor:
     """(N,): has the function a value at all of t (N, m)?"""
-    parts = zip(batch.shapes, t.split(list(batch.counts)), strict=True)
+    parts = zip(batch.shapes, torch.split(t, list(batch.counts)), strict=True)
     return torch.cat([s.function.inside(part).all(dim=1) for s, part in parts])
 
 
 def _evaluated(batch: Batch, windows: Tensor) -> _State:
     u, v, weight = batch.samples
     t = windows[:, :1] * u + windows[:, 1:]
-    parts = t.split(list(batch.counts))
+    parts = torch.split(t, list(batch.counts))
     both = [value_and_slope(s.function, part) for s, part in zip(batch.shapes, parts, strict=True)]
     # The first and last group of samples end beyond their middles.
     reach = windows[:, :1].abs() * torch.tensor([-1.0, 1.0], dtype=u.dtype) + windows[:, 1:]
@@ -133,7 +133,7 @@ def _evaluated(batch: Batch, windows: Tensor) -> _State:
     f = f - _dot(weight, f)[:, None]
     wf = weight * f
     variance, shared = _dot(wf, f), _dot(wf, v)
-    known = known & (variance > FLAT * largest) & variance.isfinite()
+    known = known & (variance > FLAT * largest) & (largest > SMALLEST) & (largest < LARGEST)
     factor = torch.where(known, shared / torch.where(known, variance, 1.0), 0.0)
     r2 = torch.where(known, factor * shared, -torch.inf)
     return _State(windows, f, slope, factor, torch.where(r2.isnan(), -torch.inf, r2))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-N_BINS = 100
-"""Equal steps of u in which starts are looked for."""
+N_BINS, N_FINE, END = 76, 12, 0.05
+"""Steps of u in which starts are looked for, and finer ones within END of either end."""
 
 N_GROUPS = 128
 """Groups of neighbouring samples on which starts are refined."""
@@ -79,29 +80,39 @@ def scaled(x: Tensor, y: Tensor) -> Scaled:
     # Scaled first, so that no square of a small or large value is lost.
     v = v / torch.where(size > 0, size, 1.0)
     deviation = (weight * v * v).sum(dim=1, keepdim=True).sqrt()
-    flat = deviation <= CONSTANT
-    v = torch.where(flat, 0.0, v / torch.where(flat, 1.0, deviation))
-    samples = Samples((x - middle) / half, v, weight)
+    still = deviation <= CONSTANT
+    v = torch.where(still, 0.0, v / torch.where(still, 1.0, deviation))
+    flat = still & (count > 0)
+    samples = Samples(((x - middle) / half).clamp(-1, 1), v, weight)
     return Scaled(samples, middle[:, 0], half[:, 0], flat[:, 0])
 
 
 def bins(samples: Samples) -> Bins:
-    """The samples gathered in N_BINS equal steps of u."""
-    edge = torch.linspace(-1, 1, N_BINS + 1, dtype=torch.float64)
-    at = ((samples.u + 1) * (N_BINS / 2)).long().clamp(0, N_BINS - 1)
-    empty = samples.u.new_zeros(len(samples.u), N_BINS)
+    """The samples gathered in steps of u: equal ones, but fine ones at the ends.
+
+    What stands next to a pole decides how well a power fits.
+    """
+    fine = torch.logspace(-5, math.log10(END), N_FINE, dtype=torch.float64)
+    inner = torch.linspace(END - 1, 1 - END, N_BINS + 1, dtype=torch.float64)
+    edges = torch.cat([fine - 1, inner[1:-1], 1 - fine.flip(0)])
+    at = torch.bucketize(samples.u, edges)
+    empty = samples.u.new_zeros(len(samples.u), len(edges) + 1)
     weight = empty.scatter_add(1, at, samples.weight)
     weighted = empty.scatter_add(1, at, samples.weight * samples.v)
-    return Bins((edge[1:] + edge[:-1]) / 2, weight, weighted)
+    end = torch.ones(1, dtype=torch.float64)
+    return Bins(torch.cat([-end, (edges[1:] + edges[:-1]) / 2, end]), weight, weighted)
 
 
 def grouped(samples: Samples) -> Samples:
-    """N_GROUPS groups of neighbours as one sample each; the samples if they are few."""
+    """At most N_GROUPS groups of neighbours as one sample each, smaller ones at the ends."""
     n_edges, n = samples.u.shape
     if n <= 2 * N_GROUPS:
         return samples
-    at = (torch.arange(n) * N_GROUPS // n).expand(n_edges, n)
-    empty = samples.u.new_zeros(n_edges, N_GROUPS)
+    share = torch.linspace(0, math.pi, N_GROUPS + 1, dtype=torch.float64)[1:-1]
+    firsts = (n * (1 - share.cos()) / 2).ceil().long()
+    at = torch.bucketize(torch.arange(n), torch.unique(firsts), right=True)
+    empty = samples.u.new_zeros(n_edges, int(at[-1]) + 1)
+    at = at.expand(n_edges, n)
 
     def total(values: Tensor) -> Tensor:
         return empty.scatter_add(1, at, values)

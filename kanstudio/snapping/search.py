@@ -29,7 +29,7 @@ from kanstudio.snapping.samples import (
     to_windows,
 )
 from kanstudio.snapping.shapes import Shape, shape
-from kanstudio.snapping.starts import FARTHEST, best_windows, interval, windows
+from kanstudio.snapping.starts import best_windows, interval, windows
 
 N_STARTS = 4
 FIRST_ROUNDS = 4
@@ -89,8 +89,11 @@ def _fits(x: Tensor, y: Tensor, shapes: list[Shape], box: Tensor | None) -> Fits
     data = scaled(x, y)
     edges = torch.arange(len(x))
     starts = _starts(data, shapes, box)  # (F, E, N_STARTS, 2)
-    first = _batch(data, grouped(data.samples), shapes, edges.repeat_interleave(N_STARTS), box)
-    found, r2 = refined(first, starts.reshape(-1, 2), FIRST_ROUNDS)
+    repeated = edges.repeat_interleave(N_STARTS)
+    first = _batch(data, grouped(data.samples), shapes, repeated, box)
+    found, _ = refined(first, starts.reshape(-1, 2), FIRST_ROUNDS)
+    # The summary of the samples must not decide: it may have smoothed a pole away.
+    _, r2 = refined(_batch(data, data.samples, shapes, repeated, box), found, 0)
     best = r2.reshape(starts.shape[:3]).argmax(dim=2)[..., None, None].expand(-1, -1, 1, 2)
     found = found.reshape(starts.shape).gather(2, best)[:, :, 0]
     last = _batch(data, data.samples, shapes, edges, box)
@@ -116,11 +119,14 @@ def _starts(data: Scaled, shapes: list[Shape], box: Tensor | None) -> Tensor:
     found = []
     for s in shapes:
         if box is None:
-            at, r2 = best_windows(s, table, windows(s), N_STARTS)
+            grids = windows(s)
+            each = [best_windows(s, table, grid, N_STARTS // len(grids)) for grid in grids]
         else:
-            at, r2 = _starts_in_box(s, data, table, box)
-        at = torch.where(r2.isfinite()[..., None], at, at[:, :1])
-        found.append(torch.cat([at, at[:, :1].expand(-1, N_STARTS - at.shape[1], -1)], dim=1))
+            each = [_starts_in_box(s, data, table, box)]
+        at, r2 = torch.cat([at for at, _ in each], dim=1), torch.cat([r2 for _, r2 in each], dim=1)
+        best = at[torch.arange(len(at)), r2.argmax(dim=1)][:, None]
+        at = torch.where(r2.isfinite()[..., None], at, best)
+        found.append(torch.cat([at, best.expand(-1, N_STARTS - at.shape[1], -1)], dim=1))
     return torch.stack(found)
 
 

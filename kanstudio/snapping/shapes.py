@@ -37,6 +37,11 @@ class Shape:
     stepped: bool
     bent: bool
 
+    @property
+    def numbers(self) -> int:
+        """How many of a, b, c and d make a difference."""
+        return 4 - self.scaled - self.shifted
+
 
 def shape(function: Function) -> Shape:
     """The equalities of a function, as they show at some eighty points."""
@@ -46,7 +51,7 @@ def shape(function: Function) -> Shape:
 @lru_cache(maxsize=4096)
 def _shape(name: str, version: int) -> Shape:
     function = functions.get(name)
-    slopes = value_and_slope(function, _PROBES)[1].unique()
+    slopes = set(value_and_slope(function, _PROBES)[1].tolist())
     shifted = all(_alike(function, _PROBES + shift) for shift in (0.3, -1.1))
     return Shape(
         function=function,
@@ -54,7 +59,7 @@ def _shape(name: str, version: int) -> Shape:
         scaled=all(_alike(function, _PROBES * scale) for scale in (0.7, 1.9)),
         shifted=shifted,
         periodic=not shifted and _alike(function, _PROBES + math.pi),
-        stepped=not slopes.any(),
+        stepped=slopes == {0.0},
         bent=len(slopes) == 2,
     )
 

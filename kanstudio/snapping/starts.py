@@ -20,6 +20,9 @@ from kanstudio.snapping.shapes import Shape
 FLAT = 1e-20
 """A variance below this share of the largest square is rounding."""
 
+SMALLEST, LARGEST = 1e-50, 1e50
+"""Of the largest square: what is smaller or larger needs a c that no float32 can hold."""
+
 FASTEST = 60.0
 """Largest alpha of a periodic function: 19 periods of a sine over the samples."""
 
@@ -30,8 +33,12 @@ MARGIN = 1e-6
 """How near an argument comes to a pole at the end of a domain, for alpha = 1."""
 
 
-def windows(shape: Shape) -> Tensor:
-    """(A, B, 2): alpha and beta of the windows to try, neighbours side by side."""
+def windows(shape: Shape) -> tuple[Tensor, ...]:
+    """Grids (A, B, 2) of the alpha and beta to try, neighbours side by side.
+
+    Each grid is owed starts of its own: a pole that stands between two samples may seem
+    best on a summary of the samples.
+    """
     return _windows(
         shape.mirrored, shape.scaled, shape.shifted, shape.periodic, shape.function.domain
     )
@@ -40,21 +47,30 @@ def windows(shape: Shape) -> Tensor:
 @lru_cache(maxsize=256)
 def _windows(
     mirrored: bool, scaled: bool, shifted: bool, periodic: bool, domain: Domain
-) -> Tensor:
-    if scaled:
-        alpha = torch.ones(1, 1, dtype=torch.float64)
-        beta = torch.zeros(1, 1, dtype=torch.float64) if shifted else _shifts()[None]
+) -> tuple[Tensor, ...]:
+    one = torch.ones(1, 1, dtype=torch.float64)
+    if scaled and shifted:
+        pairs = [(one, 0 * one)]
+    elif scaled:
+        inside, outside = _shifts()
+        around = torch.cat([-outside.flip(0), inside, outside])
+        pairs = [(one, inside[None]), (one, torch.stack([outside, -outside]))]
+        pairs = pairs if domain.hole else [(one, around[None])]
     elif shifted:
         alpha = _steps(-4, math.log10(FASTEST), 60)[None]
-        beta = torch.zeros_like(alpha)
+        pairs = [(alpha, 0 * alpha)]
     elif periodic:
-        slow = _steps(-2, -0.3, 12)
-        alpha = torch.cat([slow, torch.arange(0.6, FASTEST, 0.3, dtype=torch.float64)])[:, None]
-        beta = torch.linspace(0, math.pi, 9, dtype=torch.float64)[None, :-1]
+        slow = torch.cat([_steps(-2, -0.3, 12), torch.arange(0.6, 3, 0.1, dtype=torch.float64)])
+        alpha = torch.cat([slow, torch.arange(3, FASTEST, 0.3, dtype=torch.float64)])[:, None]
+        pairs = [(alpha, torch.linspace(0, math.pi, 13, dtype=torch.float64)[None, :-1])]
     else:
-        alpha, beta = _by_domain(domain)
-    alpha, beta = torch.broadcast_tensors(alpha, beta)
-    found = torch.stack([alpha, beta], dim=-1)
+        pairs = [_by_domain(domain)]
+    return tuple(_grid(alpha, beta, mirrored=mirrored) for alpha, beta in pairs)
+
+
+def _grid(alpha: Tensor, beta: Tensor, *, mirrored: bool) -> Tensor:
+    whole = alpha + beta
+    found = torch.stack([alpha.expand_as(whole), beta.expand_as(whole)], dim=-1)
     if mirrored:
         return found
     return torch.cat([found, found * torch.tensor([-1.0, 1.0], dtype=torch.float64)])
@@ -65,11 +81,11 @@ def _steps(low: float, high: float, n: int) -> Tensor:
     return torch.logspace(low, high, n, dtype=torch.float64)
 
 
-def _shifts() -> Tensor:
-    """Where 0 lies: among the samples, or beside them at any distance."""
-    outside = torch.cat([torch.ones(1, dtype=torch.float64), 1 + _steps(-5, math.log10(FARTHEST), 60)])
+def _shifts() -> tuple[Tensor, Tensor]:
+    """Where 0 lies: among the samples, or above them at any distance."""
     inside = torch.linspace(-0.99, 0.99, 67, dtype=torch.float64)
-    return torch.cat([-outside.flip(0), inside, outside])
+    outside = 1 + _steps(-5, math.log10(FARTHEST), 60)
+    return inside, torch.cat([torch.ones(1, dtype=torch.float64), outside])
 
 
 def _by_domain(domain: Domain) -> tuple[Tensor, Tensor]:
@@ -124,5 +140,6 @@ def _r2(shape: Shape, bins: Bins, flat: Tensor) -> Tensor:
     f = f - f.mean(dim=1, keepdim=True)
     variance = f.square() @ bins.weight.T - (f @ bins.weight.T).square()
     r2 = (f @ bins.weighted.T).square() / variance
-    known = real[:, None] & r2.isfinite() & (variance > FLAT * largest)
+    sized = (largest > SMALLEST) & (largest < LARGEST)
+    known = real[:, None] & sized & r2.isfinite() & (variance > FLAT * largest)
     return torch.where(known, r2.clamp_max(1.0), -torch.inf).T

@@ -17,6 +17,7 @@ from kanstudio.network.network import ABSENT, EdgeRef, FloatArray, Network
 from kanstudio.snapping.activations import activations
 from kanstudio.snapping.samples import scaled
 from kanstudio.snapping.search import best_fits
+from kanstudio.snapping.shapes import shape
 
 COMMON = (
     "x", "x^2", "x^3", "x^4", "x^5", "1/x", "1/x^2", "1/x^3", "1/x^4", "1/x^5",
@@ -26,6 +27,7 @@ COMMON = (
 """pykan's library."""
 
 WEIGHT_SIMPLE = 0.8
+PER_NUMBER = 0.02
 
 Library = Sequence[str] | str | None
 Range = tuple[float, float]
@@ -57,9 +59,11 @@ def r2_bits(r2: float) -> float:
 
 @dataclass(frozen=True)
 class Taste:
-    """How suggestions are ordered: weight_simple * c_loss(complexity) + the rest * r2_loss(r2).
+    """How suggestions are ordered: by simplicity and R2, as in pykan.
 
-    weight_simple: in [0, 1]; 0 looks at R2 alone, 1 at complexity alone.
+    weight_simple, in [0, 1], is the weight of c_loss(complexity), and 1 - weight_simple that
+    of r2_loss(r2): 0 looks at R2 alone. Among equals the function with fewer numbers wins:
+    nearly every smooth one has x^2 as a limit, with enormous numbers.
     """
 
     weight_simple: float = WEIGHT_SIMPLE
@@ -70,9 +74,10 @@ class Taste:
         if not 0 <= self.weight_simple <= 1:
             raise EditError(f"weight_simple is a number from 0 to 1, not {self.weight_simple!r}")
 
-    def loss(self, r2: float, complexity: int) -> float:
-        simple = self.weight_simple
-        return simple * float(self.c_loss(complexity)) + (1 - simple) * float(self.r2_loss(r2))
+    def loss(self, r2: float, complexity: int, numbers: int) -> float:
+        """Of a function with so many free numbers, at most 4; less is better."""
+        simple = float(self.c_loss(complexity)) + PER_NUMBER * numbers
+        return self.weight_simple * simple + (1 - self.weight_simple) * float(self.r2_loss(r2))
 
 
 def library(lib: Library = None) -> tuple[Function, ...]:
@@ -120,12 +125,16 @@ def suggestions(
     at = activations(network, x, edges)
     flat = scaled(*at).flat.tolist()
     fits = best_fits(*at, known, a_range, b_range) if known else None
-    result = []
+    result: list[tuple[Suggestion, ...]] = []
     for index in range(len(edges)):
         if flat[index]:
             result.append((_constant(at.y[index], taste),))
             continue
-        rows = [] if fits is None else list(zip(known, fits.affine[index], fits.r2[index], strict=True))
+        rows = (
+            []
+            if fits is None
+            else list(zip(known, fits.affine[index], fits.r2[index], strict=True))
+        )
         result.append(_ordered(rows, taste))
     return tuple(result)
 
@@ -139,14 +148,14 @@ def _ordered(
         if math.isfinite(r2):
             a, b, c, d = affine.tolist()
             complexity = function.complexity
-            loss = taste.loss(r2, complexity)
+            loss = taste.loss(r2, complexity, shape(function).numbers)
             found.append(Suggestion(function.name, (a, b, c, d), r2, complexity, loss))
     return tuple(sorted(found, key=lambda suggestion: suggestion.loss))
 
 
 def _constant(y: torch.Tensor, taste: Taste) -> Suggestion:
     value = float(np.mean(y[y.isfinite()].numpy())) if y.isfinite().any() else 0.0
-    return Suggestion(ABSENT, (1.0, 0.0, 0.0, value), 1.0, 0, taste.loss(1.0, 0))
+    return Suggestion(ABSENT, (1.0, 0.0, 0.0, value), 1.0, 0, taste.loss(1.0, 0, 1))
 
 
 def _check_range(name: str, ends: Range | None) -> None:
