@@ -16,7 +16,7 @@ from kanstudio.network.build import empty_network
 from kanstudio.network.forward import edge_values, nodes_from_sums, program, tensors
 from kanstudio.network.network import Network
 from kanstudio.training import Dataset, TrainingSettings
-from kanstudio.training.kernel import KernelObjective, supports
+from kanstudio.training.kernel import KernelObjective, adam, supports
 from kanstudio.training.kernel.fronts import apply
 from kanstudio.training.kernel.penalty import METRICS
 from kanstudio.training.kernel.rows import TILE
@@ -127,6 +127,18 @@ def least_deviation(network: Network, x: np.ndarray) -> float:
             deviations += part.std(dim=0, correction=0).ravel().tolist()
         values = nodes_from_sums(plan, params, seen.subnodes)
     return min(d for d in deviations if d > 0)
+
+
+def test_adams_update_is_that_of_numpy_bit_for_bit():
+    rng = np.random.default_rng(0)
+    params, gradient, mean = rng.normal(size=(3, 1003))
+    square, size, scale = mean * mean, 1e-2, 1.5
+    result = np.empty((3, 1003))
+    adam.code()(params, gradient, mean, square, 0.9, 0.999, 1e-8, size, scale, result)
+    mean = mean + (1 - 0.9) * (gradient - mean)
+    square = square + (1 - 0.999) * (gradient * gradient - square)
+    moved = params - size * mean / (scale * np.sqrt(square) + 1e-8)
+    assert np.array_equal(result, [moved, mean, square])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,6 +18,7 @@ import numpy as np
 
 from kanstudio.network.network import FloatArray
 from kanstudio.training.jacobian import Linearization
+from kanstudio.training.kernel import adam
 from kanstudio.training.linesearch import LineSearch
 from kanstudio.training.objective import Evaluation
 
@@ -72,6 +73,7 @@ class Adam:
 
     def __init__(self, clip: float | None = None) -> None:
         self._clip = clip
+        self._move = adam.code()
 
     def start(self, size: int) -> Memory:
         return {"mean": np.zeros(size), "square": np.zeros(size), "count": np.zeros(())}
@@ -82,12 +84,15 @@ class Adam:
         if self._clip is not None:
             gradient = clipped(gradient, self._clip)
             evaluation = evaluation._replace(gradient=gradient)
-        count = memory["count"] + 1
-        mean = memory["mean"] + (1 - self.BETA1) * (gradient - memory["mean"])
-        square = memory["square"] + (1 - self.BETA2) * (gradient * gradient - memory["square"])
-        size, scale = self.factors(rate, float(count))
-        moved = params - size * mean / (scale * np.sqrt(square) + self.EPSILON)
-        return Step(moved, evaluation, {"mean": mean, "square": square, "count": count})
+        count = float(memory["count"]) + 1
+        size, scale = self.factors(rate, count)
+        result = np.empty((3, len(params)))
+        self._move(
+            params, gradient, memory["mean"], memory["square"], self.BETA1, self.BETA2,
+            self.EPSILON, size, scale, result,
+        )  # fmt: skip
+        moved, mean, square = result
+        return Step(moved, evaluation, {"mean": mean, "square": square, "count": np.array(count)})
 
     @classmethod
     def factors(cls, rate: float, count: float) -> tuple[float, float]:

@@ -34,9 +34,15 @@ class StepProblem(NamedTuple):
         return self.linearizer.linearize(params, self.rows)
 
 
+def all_finite(values: FloatArray) -> bool:
+    """True if every number is."""
+    # The sum of squares is quicker to find; it may overflow where no number is infinite.
+    return math.isfinite(values.dot(values)) or bool(np.isfinite(values).all())
+
+
 def is_good(test_mse: float, params: FloatArray) -> bool:
     """True if both are finite."""
-    return math.isfinite(test_mse) and bool(np.isfinite(params).all())
+    return math.isfinite(test_mse) and all_finite(params)
 
 
 def is_finite(evaluation: Evaluation) -> bool:
@@ -44,7 +50,7 @@ def is_finite(evaluation: Evaluation) -> bool:
     return (
         math.isfinite(evaluation.mse)
         and math.isfinite(evaluation.reg)
-        and bool(np.isfinite(evaluation.gradient).all())
+        and all_finite(evaluation.gradient)
     )
 
 

@@ -6,12 +6,11 @@ from kanstudio.training.kernel.compiled import compiled
 from kanstudio.training.kernel.plan import LOCAL
 from kanstudio.training.kernel.rows import (
     FOUR,
-    ONE,
     T1,
-    THREE,
-    TWO,
     U,
+    add_four,
     at,
+    four,
     product_row,
     product_square,
     slope_column,
@@ -139,18 +138,23 @@ def add_slope(layer, edge, indices, weights, work, given):  # type: ignore[no-un
 
 
 @compiled(relaxed=True)
+def dot_four(left, i, right, j):  # type: ignore[no-untyped-def]
+    """Scalar product of four neighbouring numbers."""
+    a, b, c, d = four(left, i)
+    e, f, g, h = four(right, j)
+    return a * e + b * f + (c * g + d * h)
+
+
+@compiled(relaxed=True)
 def weigh_local(source, row, size, indices, index_row, weights, first, work, out):  # type: ignore[no-untyped-def]
     """Add to a row of work ``size`` numbers a sample, each with weights of its own."""
     a, i, y, n = at(row), at(index_row), at(out), U(size)
     for t in range(T1):
         w, x = U(first) + U(indices[i + t]), a + t * n
+        value = 0.0
         for r in range(U(0), n, FOUR):
-            work[y + t] += (
-                weights[w + r] * source[x + r]
-                + weights[w + r + ONE] * source[x + r + ONE]
-                + weights[w + r + TWO] * source[x + r + TWO]
-                + weights[w + r + THREE] * source[x + r + THREE]
-            )
+            value += dot_four(weights, w + r, source, x + r)
+        work[y + t] += value
 
 
 @compiled(relaxed=True)
@@ -160,10 +164,8 @@ def product_local(source, row, size, indices, index_row, work, given, sums, firs
     for t in range(T1):
         s, x, g = U(first) + U(indices[i + t]), a + t * n, work[y + t]
         for r in range(U(0), n, FOUR):
-            sums[s + r] += g * source[x + r]
-            sums[s + r + ONE] += g * source[x + r + ONE]
-            sums[s + r + TWO] += g * source[x + r + TWO]
-            sums[s + r + THREE] += g * source[x + r + THREE]
+            b, c, d, e = four(source, x + r)
+            add_four(sums, s + r, g * b, g * c, g * d, g * e)
 
 
 @compiled(relaxed=True)
@@ -174,10 +176,5 @@ def slope_local(row, size, indices, index_row, weights, first, work, given, out)
         w, x = U(first) + U(indices[i + t]), a + t * n
         slope = 0.0
         for r in range(U(0), n, FOUR):
-            slope += (
-                weights[w + r] * work[x + r]
-                + weights[w + r + ONE] * work[x + r + ONE]
-                + weights[w + r + TWO] * work[x + r + TWO]
-                + weights[w + r + THREE] * work[x + r + THREE]
-            )
+            slope += dot_four(weights, w + r, work, x + r)
         work[z + t] += work[y + t] * slope

@@ -104,10 +104,15 @@ def log(x):  # type: ignore[no-untyped-def]
 
 
 @compiled(relaxed=False)
-def sine_cosine(x):  # type: ignore[no-untyped-def]
-    """(sin(x), cos(x)) for abs(x) <= MAX_ANGLE."""
+def reduce_angle(x):  # type: ignore[no-untyped-def]
+    """(r, quadrant) with x = r + quadrant pi/2 and abs(r) <= pi/4, for abs(x) <= MAX_ANGLE."""
     n = np.floor(x * 0.6366197723675814 + 0.5)
-    r = ((x - n * HALF_PI[0]) - n * HALF_PI[1]) - n * HALF_PI[2]
+    return ((x - n * HALF_PI[0]) - n * HALF_PI[1]) - n * HALF_PI[2], np.int32(n)
+
+
+@compiled(relaxed=False)
+def sine_short(r):  # type: ignore[no-untyped-def]
+    """sin(r) for abs(r) <= pi/4."""
     z = r * r
     s = -1.0 / 1307674368000.0
     s = s * z + 1.0 / 6227020800.0
@@ -116,7 +121,15 @@ def sine_cosine(x):  # type: ignore[no-untyped-def]
     s = s * z - 1.0 / 5040.0
     s = s * z + 1.0 / 120.0
     s = s * z - 1.0 / 6.0
-    s = s * z * r + r
+    return s * z * r + r
+
+
+# Not in one function with the sine: LLVM would pair their operations, and a loop over
+# pairs is not turned into vector code.
+@compiled(relaxed=False)
+def cosine_short(r):  # type: ignore[no-untyped-def]
+    """cos(r) for abs(r) <= pi/4."""
+    z = r * r
     c = 1.0 / 20922789888000.0
     c = c * z - 1.0 / 87178291200.0
     c = c * z + 1.0 / 479001600.0
@@ -124,8 +137,12 @@ def sine_cosine(x):  # type: ignore[no-untyped-def]
     c = c * z + 1.0 / 40320.0
     c = c * z - 1.0 / 720.0
     c = c * z + 1.0 / 24.0
-    c = c * z * z + (1.0 - 0.5 * z)
-    quadrant = np.int32(n)
+    return c * z * z + (1.0 - 0.5 * z)
+
+
+@compiled(relaxed=False)
+def turned(s, c, quadrant):  # type: ignore[no-untyped-def]
+    """(sin, cos) of an angle from those of r, see reduce_angle."""
     odd = (quadrant & np.int32(1)) != 0
     sine = c if odd else s
     cosine = s if odd else c

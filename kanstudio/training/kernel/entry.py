@@ -96,7 +96,8 @@ def _entry(version: str) -> Any:
                 count = min(TILE, n - tile * TILE)
                 load(plan, tile, x, feature_indices, cached, work, indices)
                 known = features[tile] if cached else work
-                forward(plan, params, affine, weights, known, cached, work, indices)
+                way_back = last and task >= GRADIENT
+                forward(plan, params, affine, weights, known, cached, way_back, work, indices)
                 if task == FILL:
                     keep(plan, tile, work, indices, features[tile], feature_indices)
                 elif last:

@@ -10,10 +10,13 @@ import numpy as np
 from kanstudio.training.kernel.compiled import compiled
 from kanstudio.training.kernel.elementary import (
     MAX_ANGLE,
+    cosine_short,
     exp,
     expm1_quick,
     log,
-    sine_cosine,
+    reduce_angle,
+    sine_short,
+    turned,
 )
 from kanstudio.training.kernel.rows import T1, at
 from kanstudio.training.kernel.univariate import (
@@ -94,7 +97,8 @@ def sine_rows(shift, work, x, value, slope):  # type: ignore[no-untyped-def]
     if not small:
         return False
     for t in range(T1):
-        sine, cosine = sine_cosine(work[a + t])
+        r, quadrant = reduce_angle(work[a + t])
+        sine, cosine = turned(sine_short(r), cosine_short(r), quadrant)
         work[v + t] = cosine if shift else sine
         work[s + t] = -sine if shift else cosine
     return True

@@ -23,12 +23,18 @@ def cubic_factors(knots: FloatArray) -> FloatArray:
     return factors
 
 
+def inverse_widths(knots: FloatArray) -> FloatArray:
+    """(S, K): 1 / (t[b+1] - t[b]); 0 where knots coincide, and at the end."""
+    widths = np.diff(knots, axis=1, append=knots[:, -1:])
+    return np.divide(1.0, widths, out=np.zeros_like(widths), where=widths > 0)
+
+
 def starts(knots: FloatArray) -> IntArray:
-    """(S, 2 K): for equal parts of each span the interval in which the part begins."""
+    """(S, 4 K): for equal parts of each span the interval in which the part begins."""
     n_sources, n_knots = knots.shape
-    result = np.zeros((n_sources, 2 * n_knots), dtype=np.int64)
+    result = np.zeros((n_sources, 4 * n_knots), dtype=np.int64)
     for source, row in enumerate(knots):
-        parts = np.linspace(row[0], row[-1], 2 * n_knots, endpoint=False)
+        parts = np.linspace(row[0], row[-1], 4 * n_knots, endpoint=False)
         found = np.searchsorted(row, parts, side="right") - 1
         result[source] = np.clip(found, 0, n_knots - 2)
     return result

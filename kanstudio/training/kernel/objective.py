@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from kanstudio.network.build import empty_network
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.data import Dataset
-from kanstudio.training.kernel.compiled import in_another_process, on_disk, signature
+from kanstudio.training.kernel import adam
+from kanstudio.training.kernel.compiled import entry_point, in_another_process, on_disk
 from kanstudio.training.kernel.entry import FILL, GRADIENT, LOSS, PENALTY, evaluate
 from kanstudio.training.kernel.penalty import METRICS
 from kanstudio.training.kernel.plan import Plan, Sizes, make_plan
@@ -86,8 +88,6 @@ class KernelObjective:
         cached: bool = True,
     ) -> None:
         """cached: keep the B-splines of the inputs; they need compiled code right away."""
-        if cached:
-            prepare()
         layout: Packing = packing(network, affine_trainable=settings.affine_trainable)
         self._plan, sizes = make_plan(network, layout)
         first = self._plan.layers[0]
@@ -103,6 +103,8 @@ class KernelObjective:
             settings.lamb_coefdiff,
         ])  # fmt: skip
         self._dataset = dataset
+        if cached:
+            self._code = code()
         self.train, self._test = (
             _Samples(x, y, weight, self, cached)
             for x, y, weight in (
@@ -124,7 +126,7 @@ class KernelObjective:
 
     def fill(self, samples: _Samples) -> None:
         """Compute the B-splines of the inputs once: neither samples nor knots change."""
-        evaluate(*self.arguments(np.zeros(len(self._gradient)), samples, FILL))
+        self._code(*self.arguments(np.zeros(len(self._gradient)), samples, FILL))
 
     def arguments(self, params: FloatArray, samples: _Samples, task: int) -> tuple[Any, ...]:
         """What the compiled entry takes."""
@@ -138,7 +140,7 @@ class KernelObjective:
     def evaluate(self, params: FloatArray, rows: IntArray | None = None) -> Evaluation:
         samples = self.train if rows is None else self._batch(rows)
         task = GRADIENT if self._lamb == 0 else PENALTY
-        mse, reg = evaluate(*self.arguments(params, samples, task))
+        mse, reg = self._code(*self.arguments(params, samples, task))
         return Evaluation(mse, reg, self._gradient.copy())
 
     def _batch(self, rows: IntArray) -> _Samples:
@@ -147,12 +149,13 @@ class KernelObjective:
         return _Samples(data.train_x[rows], data.train_y[rows], weight, self, False)
 
     def test_mse(self, params: FloatArray) -> float:
-        return float(evaluate(*self.arguments(params, self._test, LOSS))[0])
+        return float(self._code(*self.arguments(params, self._test, LOSS))[0])
 
 
 def warm_up() -> None:
     """Compile the kernel, or load what was compiled on this machine before."""
     _smallest(cached=True)
+    adam.code()
 
 
 def _smallest(*, cached: bool) -> KernelObjective:
@@ -167,22 +170,24 @@ def _smallest_call() -> tuple[Any, ...]:
 
 
 @lru_cache(maxsize=1)
-def prepare() -> None:
-    """Have another process compile what is not on disk yet; once per process.
+def code() -> Callable[..., Any]:
+    """The compiled entry. What is not on disk yet is compiled by another process.
 
     Code that was just compiled and the same code from disk may round differently, since the
-    former shares parts with other code in its process. After this, all processes load the
-    same code, and give the same numbers bit for bit.
+    former shares parts with other code in its process. So all processes load the same code,
+    and give the same numbers bit for bit.
     """
-    if not on_disk(evaluate, _smallest_call()):
+    call = _smallest_call()
+    if not on_disk(evaluate, call):
         in_another_process(
             "from kanstudio.training.kernel.objective import compile_entry; compile_entry()"
         )
+    return entry_point(evaluate, call)
 
 
 def compile_entry() -> None:
     """Compile the entry and keep it on disk."""
-    evaluate.compile(signature(_smallest_call()))
+    entry_point(evaluate, _smallest_call())
 
 
 __all__ = ["KernelObjective", "Plan", "supports", "warm_up"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kanstudio.network.network import FloatArray, Layer, Network, Node
-from kanstudio.training.kernel.knots import cubic_factors, spline_pieces, starts
+from kanstudio.training.kernel.knots import cubic_factors, inverse_widths, spline_pieces, starts
 from kanstudio.training.kernel.univariate import UNIVARIATE, encode
 from kanstudio.training.packing import AFFINE_FIELDS, IntArray, LayerPacking, Packing
 
@@ -231,7 +231,9 @@ class _Builder:
         n_basis = n_knots - degree - 1
         kind = _kind(knots, degree)
         row = {"kind": kind, "n_knots": n_knots, "knots": self.knots.add(knots), "size": 0}
-        row["factors"] = self.factors.add(cubic_factors(knots)) if kind == CUBIC else 0
+        if kind != ANY:
+            factors = cubic_factors(knots) if kind == CUBIC else inverse_widths(knots)
+            row["factors"] = self.factors.add(factors)
         if kind != LOCAL:
             return row | {
                 "width": n_basis + 1, "features": n_basis + 1, "starts": 0, "pieces": 0,
@@ -258,7 +260,7 @@ class _Builder:
         n_subnodes = layer.n_subnodes + 3
         return {
             "feature_row": self._take(n_active * features + 3),
-            "slope_row": self._take(n_active * features),
+            "slope_row": self._take(n_active * features if self.layers else 0),
             "x_row": self._take(layer.n_sources),
             "sum_row": self._take(n_subnodes + layer.n_subnodes),
             "node_row": self._take(layer.n_nodes),

@@ -60,6 +60,19 @@ def total(values, i):  # type: ignore[no-untyped-def]
 
 
 @compiled(relaxed=False)
+def four(values, first):  # type: ignore[no-untyped-def]
+    """Four neighbouring numbers."""
+    return values[first], values[first + ONE], values[first + TWO], values[first + THREE]
+
+
+@compiled(relaxed=False)
+def put_four(values, first, a, b, c, d):  # type: ignore[no-untyped-def]
+    """The reverse of four. All are known before the first is written: one instruction."""
+    values[first], values[first + ONE] = a, b
+    values[first + TWO], values[first + THREE] = c, d
+
+
+@compiled(relaxed=False)
 def load_square(w, first, stride):  # type: ignore[no-untyped-def]
     """The 4 x 4 numbers of a matrix that begin at ``first``."""
     a, b = U(first), U(first + stride)
@@ -134,10 +147,8 @@ def product_square(source, row, work, given, sums, first, stride):  # type: igno
 @compiled(relaxed=False)
 def add_four(sums, first, a, b, c, d):  # type: ignore[no-untyped-def]
     s = U(first)
-    sums[s] += a
-    sums[s + ONE] += b
-    sums[s + TWO] += c
-    sums[s + THREE] += d
+    e, f, g, h = four(sums, s)
+    put_four(sums, s, e + a, f + b, g + c, h + d)
 
 
 @compiled(relaxed=True)

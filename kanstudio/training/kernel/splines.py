@@ -2,7 +2,8 @@
 
 Few knots: all B-splines, a row of samples for each, for matrix products ("dense").
 Many knots: only those that are not 0 at a sample, beside each other ("local").
-With the values go the derivatives; a row of silu and of its derivative follows.
+A row of silu follows. Derivatives stand in rows that are ``away`` from those of the values;
+away is None where nobody asks for them, and what depends on that is decided at compilation.
 """
 
 from __future__ import annotations
@@ -11,24 +12,38 @@ import numpy as np
 
 from kanstudio.training.kernel.compiled import compiled
 from kanstudio.training.kernel.elementary import exp_quick
-from kanstudio.training.kernel.rows import FOUR, ONE, T1, T2, T3, THREE, TWO, U, at
+from kanstudio.training.kernel.rows import (
+    FOUR,
+    ONE,
+    T1,
+    T2,
+    T3,
+    THREE,
+    TWO,
+    U,
+    at,
+    four,
+    put_four,
+)
 
-FIVE, SIX, SEVEN = np.uint64(5), np.uint64(6), np.uint64(7)
+ZERO, FIVE, SIX, SEVEN, EIGHT, TWELVE = (np.uint64(i) for i in (0, 5, 6, 7, 8, 12))
 
 
 @compiled(relaxed=False)
-def silu_rows(work, row, value_row, slope_row):  # type: ignore[no-untyped-def]
+def silu_rows(work, row, value_row, away):  # type: ignore[no-untyped-def]
     """silu(x) = x / (1 + exp(-x)) and its derivative."""
-    a, b, c = at(row), at(value_row), at(slope_row)
+    a, b = at(row), at(value_row)
+    c = b if away is None else b + at(away)
     for t in range(T1):
         x = work[a + t]
         logistic = 1.0 / (1.0 + exp_quick(-x))
         work[b + t] = x * logistic
-        work[c + t] = logistic * (1.0 + x * (1.0 - logistic))
+        if away is not None:
+            work[c + t] = logistic * (1.0 + x * (1.0 - logistic))
 
 
 @compiled(relaxed=False)
-def four_cubics(work, row, knots, k, factors, f, n, value_row, slope_row):  # type: ignore[no-untyped-def]
+def four_cubics(work, row, knots, k, factors, f, n, value_row, away):  # type: ignore[no-untyped-def]
     """Four neighbouring B-splines of degree 3 and their derivatives.
 
     knots from k; factors from f: three times n numbers, see plan.cubic_factors. Degree by
@@ -43,7 +58,8 @@ def four_cubics(work, row, knots, k, factors, f, n, value_row, slope_row):  # ty
     u4, u5, v4, v5 = factors[u + FOUR], factors[u + FIVE], factors[v + FOUR], factors[v + FIVE]
     w0, w1, w2, w3 = factors[w], factors[w + ONE], factors[w + TWO], factors[w + THREE]
     w4 = factors[w + FOUR]
-    a, b, c = at(row), at(value_row), at(slope_row)
+    a, b = at(row), at(value_row)
+    c = b if away is None else b + at(away)
     for t in range(T1):
         x = work[a + t]
         d0, d1, d2, d3 = x - k0, x - k1, x - k2, x - k3
@@ -63,20 +79,21 @@ def four_cubics(work, row, knots, k, factors, f, n, value_row, slope_row):  # ty
         work[b + T1 + t] = d1 * q1 - d5 * q2
         work[b + T2 + t] = d2 * q2 - d6 * q3
         work[b + T3 + t] = d3 * q3 - d7 * q4
-        work[c + t] = 3.0 * (q0 - q1)
-        work[c + T1 + t] = 3.0 * (q1 - q2)
-        work[c + T2 + t] = 3.0 * (q2 - q3)
-        work[c + T3 + t] = 3.0 * (q3 - q4)
+        if away is not None:
+            work[c + t] = 3.0 * (q0 - q1)
+            work[c + T1 + t] = 3.0 * (q1 - q2)
+            work[c + T2 + t] = 3.0 * (q2 - q3)
+            work[c + T3 + t] = 3.0 * (q3 - q4)
 
 
 @compiled(relaxed=False)
-def cubic_basis(work, row, knots, k, n_knots, factors, f, value_row, slope_row):  # type: ignore[no-untyped-def]
+def cubic_basis(work, row, knots, k, n_knots, factors, f, value_row, away):  # type: ignore[no-untyped-def]
     """All B-splines of degree 3 and their derivatives; no two neighbouring knots coincide."""
     n_basis = n_knots - 4
     for block in range(0, n_basis, 4):
         # The last block overlaps the one before it if need be.
         b = min(block, n_basis - 4)
-        four_cubics(work, row, knots, k + b, factors, f + b, n_knots, value_row + b, slope_row + b)
+        four_cubics(work, row, knots, k + b, factors, f + b, n_knots, value_row + b, away)
 
 
 @compiled(relaxed=False)
@@ -102,7 +119,7 @@ def raise_degree(work, row, knots, k, degree, below, out):  # type: ignore[no-un
 
 
 @compiled(relaxed=False)
-def any_basis(work, row, knots, k, n_knots, degree, scratch, value_row, slope_row):  # type: ignore[no-untyped-def]
+def any_basis(work, row, knots, k, n_knots, degree, scratch, value_row, away):  # type: ignore[no-untyped-def]
     """All B-splines of any degree and their derivatives, whatever the knots.
 
     scratch: 2 * n_knots rows. Degrees take turns between two places: a row that is read
@@ -113,7 +130,8 @@ def any_basis(work, row, knots, k, n_knots, degree, scratch, value_row, slope_ro
         step(work, row, knots[k + b], knots[k + b + 1], value_row + b if degree == 0 else here + b)
     for order in range(1, degree + 1):
         if order == degree:
-            lower_slopes(work, knots, k, n_knots, degree, here, slope_row)
+            if away is not None:
+                lower_slopes(work, knots, k, n_knots, degree, here, value_row + away)
             there = value_row
         for b in range(n_knots - 1 - order):
             raise_degree(work, row, knots, k + b, order, here + b, there + b)
@@ -134,39 +152,78 @@ def lower_slopes(work, knots, k, n_knots, degree, below, slope_row):  # type: ig
 
 
 @compiled(relaxed=False)
-def local_basis(work, row, knots, k, n_knots, starts, s, pieces, p, size, order, values, slopes,  # type: ignore[no-untyped-def]
-                indices, index_row):  # fmt: skip
+def find(x, knots, k, n_parts, starts, s, scale):  # type: ignore[no-untyped-def]
+    """The interval of an x between the first and the last knot, counted from the first."""
+    i = U(starts[s + U(min(int((x - knots[k]) * scale), n_parts - 1))])
+    # No branch: one that is taken now and then costs more than all the rest.
+    i += ONE if x >= knots[k + i + ONE] else ZERO
+    while x < knots[k + i]:
+        i -= ONE
+    while x >= knots[k + i + ONE]:
+        i += ONE
+    return i
+
+
+@compiled(relaxed=False)
+def four_polynomials(pieces, p, order, size, share, on, scale, work, value, away):  # type: ignore[no-untyped-def]
+    """Four polynomials and their derivatives by Horner's rule, into neighbouring numbers."""
+    v0, v1, v2, v3 = four(pieces, p)
+    d0 = d1 = d2 = d3 = 0.0
+    for _ in range(ONE, order):
+        p += size
+        d0, d1, d2, d3 = d0 * share + v0, d1 * share + v1, d2 * share + v2, d3 * share + v3
+        c0, c1, c2, c3 = four(pieces, p)
+        v0, v1, v2, v3 = v0 * share + c0, v1 * share + c1, v2 * share + c2, v3 * share + c3
+    put_four(work, value, on * v0, on * v1, on * v2, on * v3)
+    if away is not None:
+        put_four(work, value + at(away), scale * d0, scale * d1, scale * d2, scale * d3)
+
+
+@compiled(relaxed=False)
+def four_cubic_pieces(pieces, p, share, on, scale, work, value, away):  # type: ignore[no-untyped-def]
+    """four_polynomials of degree 3, whose coefficients stand one after the other."""
+    a0, a1, a2, a3 = four(pieces, p)
+    b0, b1, b2, b3 = four(pieces, p + FOUR)
+    c0, c1, c2, c3 = four(pieces, p + EIGHT)
+    v0, v1, v2, v3 = four(pieces, p + TWELVE)
+    b0, b1, b2, b3 = a0 * share + b0, a1 * share + b1, a2 * share + b2, a3 * share + b3
+    c0, c1, c2, c3 = b0 * share + c0, b1 * share + c1, b2 * share + c2, b3 * share + c3
+    v0, v1, v2, v3 = c0 * share + v0, c1 * share + v1, c2 * share + v2, c3 * share + v3
+    put_four(work, value, on * v0, on * v1, on * v2, on * v3)
+    if away is not None:
+        b0, b1, b2, b3 = a0 * share + b0, a1 * share + b1, a2 * share + b2, a3 * share + b3
+        c0, c1, c2, c3 = b0 * share + c0, b1 * share + c1, b2 * share + c2, b3 * share + c3
+        put_four(work, value + at(away), scale * c0, scale * c1, scale * c2, scale * c3)
+
+
+@compiled(relaxed=False)
+def local_basis(  # type: ignore[no-untyped-def]
+    work, row, knots, k, n_knots, starts, s, pieces, p, size, order, factors, f, values, away,
+    indices, index_row,
+):  # fmt: skip
     """The B-splines that are not 0 at each sample, ``size`` numbers a sample.
 
-    starts from s: for 2 n_knots equal parts of the span the interval where each begins.
-    pieces from p: per interval the polynomials, see plan.spline_pieces; order: their number
+    starts from s, pieces from p, factors from f: see knots. order: the polynomials' number
     of coefficients. indices: the interval of each sample.
     """
+    k, s, f, n, length = U(k), U(s), U(f), U(size), U(order)
+    low, high = knots[k], knots[k + U(n_knots - 1)]
+    n_parts = 4 * n_knots
+    scale = n_parts / (high - low) if high > low else 0.0
     a, out = at(row), at(index_row)
-    low, high = knots[k], knots[k + n_knots - 1]
-    scale = 2 * n_knots / (high - low) if high > low else 0.0
-    v, d = at(values), at(slopes)
     for t in range(T1):
         x = work[a + t]
-        if not low <= x < high:
-            indices[out + t] = 0
-            for r in range(U(size)):
-                work[v + t * U(size) + r] = 0.0
-                work[d + t * U(size) + r] = 0.0
-            continue
-        i = starts[s + min(int((x - low) * scale), 2 * n_knots - 1)]
-        while x < knots[k + i]:
-            i -= 1
-        while x >= knots[k + i + 1]:
-            i += 1
+        inside = low <= x < high
+        # Outside, all B-splines are 0.
+        on = 1.0 if inside else 0.0
+        x = x if inside else low
+        i = find(x, knots, k, n_parts, starts, s, scale) if high > low else ZERO
         indices[out + t] = i
-        inverse = 1.0 / (knots[k + i + 1] - knots[k + i])
+        inverse = factors[f + i]
         share = (x - knots[k + i]) * inverse
-        piece = U(p + i * order * size)
-        for r in range(U(size)):
-            value, slope = 0.0, 0.0
-            for c in range(U(order)):
-                slope = slope * share + value
-                value = value * share + pieces[piece + c * U(size) + r]
-            work[v + t * U(size) + r] = value
-            work[d + t * U(size) + r] = slope * inverse
+        p_x, v, slope = U(p) + i * length * n, at(values) + t * n, on * inverse
+        if length == FOUR:
+            four_cubic_pieces(pieces, p_x, share, on, slope, work, v, away)
+        else:
+            for r in range(ZERO, n, FOUR):
+                four_polynomials(pieces, p_x + r, length, n, share, on, slope, work, v + r, away)

@@ -14,29 +14,27 @@ SCRATCH = 4
 
 
 @compiled(relaxed=False)
-def fill_features(plan, layer, work, indices):  # type: ignore[no-untyped-def]
-    """B-splines and silu of every source that has an active spline, with derivatives."""
+def fill_features(plan, layer, away, work, indices):  # type: ignore[no-untyped-def]
+    """B-splines and silu of every source that has an active spline; away: see splines."""
     n_knots, degree = layer.n_knots, layer.degree
     for a in range(layer.last_active - layer.first_active):
         row = layer.x_row + plan.active[layer.first_active + a]
         k = layer.knots + a * n_knots
         value = layer.feature_row + a * layer.features
-        slope = layer.slope_row + a * layer.features
         if layer.kind == CUBIC:
             f = layer.factors + 3 * a * n_knots
-            cubic_basis(work, row, plan.knots, k, n_knots, plan.factors, f, value, slope)
+            cubic_basis(work, row, plan.knots, k, n_knots, plan.factors, f, value, away)
         elif layer.kind == LOCAL:
-            s = layer.starts + 2 * a * n_knots
+            s, f = layer.starts + 4 * a * n_knots, layer.factors + a * n_knots
             p = layer.pieces + a * (n_knots - 1) * (degree + 1) * layer.size
             local_basis(
                 work, row, plan.knots, k, n_knots, plan.starts, s, plan.pieces, p, layer.size,
-                degree + 1, value, slope, indices, layer.index_row + a,
+                degree + 1, plan.factors, f, value, away, indices, layer.index_row + a,
             )  # fmt: skip
         else:
             scratch = len(work) // TILE - 2 * n_knots
-            any_basis(work, row, plan.knots, k, n_knots, degree, scratch, value, slope)
-        last = layer.features - 1
-        silu_rows(work, row, value + last, slope + last)
+            any_basis(work, row, plan.knots, k, n_knots, degree, scratch, value, away)
+        silu_rows(work, row, value + layer.features - 1, away)
 
 
 @compiled(relaxed=False)
@@ -91,17 +89,20 @@ def fill_nodes(plan, layer, above, affine, work):  # type: ignore[no-untyped-def
 
 
 @compiled(relaxed=False)
-def forward(plan, params, affine, weights, features, cached, work, indices):  # type: ignore[no-untyped-def]
+def forward(plan, params, affine, weights, features, cached, slopes, work, indices):  # type: ignore[no-untyped-def]
     """From the inputs in the first layer's x rows to the outputs in the last x rows.
 
-    features: rows of the first layer's B-splines if they are known (cached).
+    features: rows of the first layer's B-splines if they are known (cached). slopes: whether
+    derivatives of B-splines are asked for; those by the inputs of the network never are.
     """
     for index in range(len(plan.layers) - 1):
         layer = plan.layers[index]
         clear(work, layer.sum_row * TILE, layer.n_subnodes * TILE)
         known = index == 0 and cached
-        if not known:
-            fill_features(plan, layer, work, indices)
+        if slopes and index > 0:
+            fill_features(plan, layer, layer.slope_row - layer.feature_row, work, indices)
+        elif not known:
+            fill_features(plan, layer, None, work, indices)
         source, base = (features, 0) if known else (work, layer.feature_row)
         add_splines(plan, layer, source, base, indices, weights, work)
         add_symbolic(plan, layer, params, work)
@@ -153,17 +154,22 @@ def nodes_backward(plan, layer, above, affine, work, sums):  # type: ignore[no-u
 
 
 @compiled(relaxed=True)
-def front_backward(work, given, value, slope, x, factor):  # type: ignore[no-untyped-def]
-    """slope *= factor * given; scalar products of that with x and 1, of given with value and 1."""
+def front_backward(work, given, value, slope, x, factor, a, out):  # type: ignore[no-untyped-def]
+    """Sums of z x, z, given * value and given, where z is factor * given * slope.
+
+    Adds a z to row out, unless that is None.
+    """
     g, v, s, y = at(given), at(value), at(slope), at(x)
+    o = g if out is None else at(out)
     p = q = r = u = 0.0
     for t in range(T1):
         inner = factor * work[g + t] * work[s + t]
-        work[s + t] = inner
         p += inner * work[y + t]
         q += inner
         r += work[g + t] * work[v + t]
         u += work[g + t]
+        if out is not None:
+            work[o + t] += a * inner
     return p, q, r, u
 
 
@@ -177,15 +183,15 @@ def symbolic_backward(plan, layer, m, params, work, given, gradient, inputs):  #
     p, x = edge.params, layer.x_row + edge.source
     value = layer.symbolic_row + 2 * (m - layer.first_symbolic)
     a, factor = params[p], edge.mask * params[p + 2]
-    by_a, by_b, by_c, by_d = front_backward(work, given, value, value + 1, x, factor)
-    gradient[p] += by_a
-    gradient[p + 1] += by_b
-    gradient[p + 2] += edge.mask * by_c
-    gradient[p + 3] += edge.mask * by_d
     if inputs:
-        out, inner = at(layer.dx_row + edge.source), at(value + 1)
-        for t in range(T1):
-            work[out + t] += a * work[inner + t]
+        out = layer.dx_row + edge.source
+        sums = front_backward(work, given, value, value + 1, x, factor, a, out)
+    else:
+        sums = front_backward(work, given, value, value + 1, x, factor, a, None)
+    gradient[p] += sums[0]
+    gradient[p + 1] += sums[1]
+    gradient[p + 2] += edge.mask * sums[2]
+    gradient[p + 3] += edge.mask * sums[3]
 
 
 @compiled(relaxed=False)
