@@ -241,7 +241,7 @@ def test_a_batch_without_a_finite_loss_is_left_out(data):
 def test_out_of_memory_is_a_message(data, monkeypatch):
     run = made(data, "chunked")
     first = run.step()
-    safe = run.checkpoint().safe
+    good = run.checkpoint().params
 
     def full(self, starts, counts):
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -249,7 +249,7 @@ def test_out_of_memory_is_a_message(data, monkeypatch):
     monkeypatch.setattr(loop.DeviceLoop, "take", full)
     assert first.step == 1
     assert "out of memory in step 2" in run.step().message
-    assert run.failed and np.array_equal(run.checkpoint().params, safe)
+    assert run.failed and np.array_equal(run.checkpoint().params, good)
 
 
 # --- what can be in chunks ---------------------------------------------------------------

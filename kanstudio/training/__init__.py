@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kanstudio.training.batched import SeedResult, SeedTraining, train_seeds
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.checkpoint_file import load_checkpoint, save_checkpoint
 from kanstudio.training.checks import available_devices
@@ -17,6 +18,8 @@ __all__ = [
     "Dataset",
     "FormulaData",
     "Progress",
+    "SeedResult",
+    "SeedTraining",
     "Stream",
     "Table",
     "TrainingRun",
@@ -28,4 +31,5 @@ __all__ = [
     "save_checkpoint",
     "table_dataset",
     "train",
+    "train_seeds",
 ]

@@ -33,6 +33,35 @@ def room(at: Checkpoint) -> int:
     return max(left, 1)
 
 
+class Pace:
+    """How long the next chunk is: it grows until it takes chunk_s, if nobody looks inside."""
+
+    def __init__(self, chunk_s: float | None = None) -> None:
+        self._chunk_s = CHUNK_S if chunk_s is None else chunk_s
+        self._length = FIRST
+        self._step_s = 0.0
+        self._grows = False
+
+    def length(self) -> int:
+        """Steps of the next chunk, if there is room."""
+        if self._grows:
+            self._length *= 2
+        if self._step_s:
+            self._length = min(self._length, max(int(self._chunk_s / self._step_s), 1))
+        return self._length
+
+    def took(self, n_steps: int, seconds: float) -> None:
+        """A chunk of so many steps."""
+        self._step_s = seconds / n_steps
+        self._grows = True
+
+    def looked(self, n_told: int = 0) -> None:
+        """Someone looked at the end of a chunk, or after n_told of its steps."""
+        self._grows = False
+        if n_told:
+            self._length = n_told
+
+
 class Chunks:
     """The steps of one run in a loop of its own."""
 
@@ -41,9 +70,7 @@ class Chunks:
         self._start: Checkpoint | None = None
         self._waiting: deque[Progress] = deque()
         self._n_told = 0
-        self._length = FIRST
-        self._pace = 0.0
-        self._looked = True
+        self._pace = Pace()
 
     @property
     def n_waiting(self) -> int:
@@ -56,15 +83,11 @@ class Chunks:
 
     def take(self, at: Checkpoint) -> Taken:
         """The next chunk; perhaps no step, if the first is not finite."""
-        if not self._looked:
-            self._length *= 2
-        if self._pace:
-            self._length = min(self._length, max(int(CHUNK_S / self._pace), 1))
-        count = min(self._length, room(at), self._loop.capacity)
+        count = min(self._pace.length(), room(at), self._loop.capacity)
         start = time.perf_counter()
         (taken,) = self._loop.take([at], [count])
-        self._pace = (time.perf_counter() - start) / count
-        self._start, self._n_told, self._looked = at, 0, False
+        self._pace.took(count, time.perf_counter() - start)
+        self._start, self._n_told = at, 0
         return taken
 
     def wait(self, progress: tuple[Progress, ...]) -> None:
@@ -82,11 +105,11 @@ class Chunks:
         Steps beyond are taken back: the chunk is repeated up to there. Whoever looks in
         the middle of chunks gets shorter ones from now on.
         """
-        self._looked = True
         if not self._waiting or self._start is None:
+            self._pace.looked()
             return None
         self._waiting.clear()
-        self._length = max(self._n_told, 1)
+        self._pace.looked(self._n_told)
         (taken,) = self._loop.take([self._start], [self._n_told])
         return taken.at
 

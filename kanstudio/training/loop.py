@@ -259,7 +259,8 @@ class DeviceLoop:
             return Taken(start, (), whole)
         plateau, progress = start.plateau, []
         for k, row in enumerate(results.tolist()):
-            step = Progress(start.n_steps + k + 1, rmse(row[MSE]), rmse(row[TEST]), row[REG])
+            reg = row[REG] if start.settings.lamb else 0.0
+            step = Progress(start.n_steps + k + 1, rmse(row[MSE]), rmse(row[TEST]), reg)
             plateau = plateau.after(start.settings, step.test_loss)
             progress.append(step)
         count = start.memory["count"] + len(results)

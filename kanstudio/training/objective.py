@@ -80,7 +80,8 @@ class TorchObjective:
 
     With a list of networks of one structure everything has a leading axis R for them;
     weights then tells what the parts of the regulariser count for each. Where
-    settings.lamb is 0 there is no regulariser.
+    settings.lamb is 0 there is no regulariser. like: an objective that has these samples
+    on the device already.
     """
 
     def __init__(
@@ -89,32 +90,39 @@ class TorchObjective:
         dataset: Dataset,
         settings: TrainingSettings,
         loss_fn: LossFunction | None = None,
+        *,
         weights: Weights | None = None,
+        like: TorchObjective | None = None,
     ) -> None:
         networks = [networks] if isinstance(networks, Network) else networks
         first = networks[0]
-        self._device = torch.device(settings.device)
+        self.device = torch.device(settings.device)
         self.dtype = torch.float64 if settings.arithmetic == "float64" else torch.float32
         if loss_fn is not None and not callable(loss_fn):
             raise TrainingError(f"loss_fn must be a function, not {loss_fn!r}")
         self._loss_fn = loss_fn
         self._metric, self._lamb = settings.reg_metric, settings.lamb
         self._weights = Weights.of(settings) if weights is None else weights
-        self._plans = self._train_plans = program(first, self._device)
+        self._plans = self._train_plans = program(first, self.device)
         if settings.singularity_avoiding:
             self._train_plans = avoid_singularities(self._plans, settings.y_th)
         layout = packing(first, affine_trainable=settings.affine_trainable).layers
         self._sizes = [plan.stop - plan.start for plan in layout]
         self._placements = [
-            Placement(stacked(layers, self.dtype, self._device), plan)
+            Placement(stacked(layers, self.dtype, self.device), plan)
             for plan, *layers in zip(layout, *(network.layers for network in networks), strict=True)
         ]
         self._nodes_above = [self._above(level) for level in first.levels[1:]]
+        self.train: Samples
+        self._test: Samples
+        if like is not None:
+            self.train, self._test = like.train, like._test
+            return
         self.train = self._samples(dataset.train_x, dataset.train_y, dataset.train_weight)
         self._test = self._samples(dataset.test_x, dataset.test_y, dataset.test_weight)
 
     def _tensor(self, values: FloatArray) -> Tensor:
-        return torch.tensor(values, dtype=self.dtype, device=self._device)
+        return torch.tensor(values, dtype=self.dtype, device=self.device)
 
     def _samples(self, x: FloatArray, y: FloatArray, weight: FloatArray | None) -> Samples:
         return Samples(
@@ -123,7 +131,7 @@ class TorchObjective:
 
     def _above(self, level: Sequence[Node]) -> NodesAbove:
         owners = np.repeat(np.arange(len(level)), [node.arity for node in level])
-        return NodesAbove(torch.tensor(owners, device=self._device), len(level))
+        return NodesAbove(torch.tensor(owners, device=self.device), len(level))
 
     def losses(self, flat: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
         """Mean squared error (or the caller's loss) and regulariser for flat (..., P).
@@ -166,7 +174,7 @@ class TorchObjective:
     def evaluate(self, params: FloatArray, rows: IntArray | None = None) -> Evaluation:
         samples = self.train
         if rows is not None:
-            samples = samples.rows(torch.tensor(rows, device=self._device))
+            samples = samples.rows(torch.tensor(rows, device=self.device))
         flat = self._tensor(params).requires_grad_()
         mse, reg = self.losses(flat, samples)
         objective = mse + self._lamb * reg

@@ -39,6 +39,14 @@ class Weights(NamedTuple):
             settings.lamb_l1, settings.lamb_entropy, settings.lamb_coef, settings.lamb_coefdiff
         )
 
+    @classmethod
+    def of_each(
+        cls, settings: Sequence[TrainingSettings], dtype: torch.dtype, device: torch.device
+    ) -> Weights:
+        """Those of many runs: tensors (R,)."""
+        columns = zip(*map(cls.of, settings), strict=True)
+        return cls(*(torch.tensor(column, dtype=dtype, device=device) for column in columns))
+
 
 class NodesAbove(NamedTuple):
     """The nodes above a layer: how many, and the index of each subnode's node (J,)."""

@@ -32,7 +32,7 @@ from kanstudio.training.schedule import Best, rate_at
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.stream import Feed, Stream
 
-Backend = Literal["auto", "kernel", "torch", "chunked"]
+Backend = Literal["auto", "kernel", "torch", "chunked", "shared"]
 State = Literal["running", "finished", "error"]
 
 MAX_TRIES = 8
@@ -54,6 +54,8 @@ class TrainingRun(Iterator[Progress]):
     backend: "kernel" is compiled code on the CPU, "torch" autograd step by step, "chunked"
     the same in chunks of steps that stay on the device (Adam only; see ``training.loop``).
     "auto" takes the kernel where it can, chunks for Adam on cuda and mps, else torch.
+    "shared" is for a run among many, whose steps another takes (``training.batched``): no
+    chunks, and nothing is made before it is needed.
 
     The same arguments give the same numbers, bit for bit, on the CPU. Raises
     TrainingError or DataError if network, data and settings do not fit together. After
@@ -128,18 +130,32 @@ class TrainingRun(Iterator[Progress]):
                 "Levenberg-Marquardt is for least squares; take LBFGS or Adam with loss_fn"
             )
         self._use_kernel = (
-            backend in ("auto", "kernel")
+            backend in ("auto", "kernel", "shared")
             and loss_fn is None
             and supports(start.network, start.settings)
         )
         if backend == "kernel" and not self._use_kernel:
             raise TrainingError("the compiled kernel does not cover this run; use torch")
         self._optimizer = make_optimizer(start.settings)
-        with out_of_memory("before the first step"):
-            self._objective = self._make_objective(start.network)
-            self._chunks = self._make_chunks(backend)
+        self._made: Objective | None = None
+        self._samples_of: TorchObjective | None = None
+        self._chunks: Chunks | None = None
+        if backend != "shared":
+            with out_of_memory("before the first step"):
+                self._made = self._make_objective(start.network)
+                self._chunks = self._make_chunks(backend)
         self._linearizer: Linearizer | None = None
         self._end_if_due()
+
+    @property
+    def _objective(self) -> Objective:
+        if self._made is None:
+            self._made = self._make_objective(self._at.network)
+        return self._made
+
+    def rest(self, samples: TorchObjective | None = None) -> None:
+        """Free what was made for steps; steps to come shall take the samples of this one."""
+        self._made, self._linearizer, self._samples_of = None, None, samples
 
     def _make_chunks(self, backend: Backend) -> Chunks | None:
         possible = self.settings.optimizer == "Adam" and self._feed is None
@@ -228,12 +244,12 @@ class TrainingRun(Iterator[Progress]):
         """
         if self.failed:
             raise TrainingError(f"this run has ended: {self.message}")
-        before = self._at, self._objective
+        before = self._at, self._made
         try:
             with out_of_memory(f"in step {self.n_steps + 1}; the network is as it was before"):
                 return self._step()
         except OutOfMemory as error:
-            self._at, self._objective = before
+            self._at, self._made = before
             return self._end_badly(str(error))
 
     def _step(self) -> Progress:
@@ -314,7 +330,7 @@ class TrainingRun(Iterator[Progress]):
             return
         if feed.advance():
             self._dataset = feed.window
-            self._objective, self._linearizer = self._make_objective(self._at.network), None
+            self._made, self._linearizer = self._make_objective(self._at.network), None
         self._at = replace(self._at, n_read=feed.n_read, n_used=feed.n_used)
 
     @property
@@ -373,7 +389,7 @@ class TrainingRun(Iterator[Progress]):
         with np.errstate(over="ignore", invalid="ignore"):
             if not (np.isfinite(params).all() and is_finite(objective.evaluate(params, rows))):
                 return
-        self._objective, self._linearizer = objective, None
+        self._made, self._linearizer = objective, None
         if self._chunks is not None:
             self._chunks.move(self._make_loop())
         self._at = replace(
@@ -388,7 +404,10 @@ class TrainingRun(Iterator[Progress]):
     def _make_objective(self, network: Network) -> Objective:
         if self._use_kernel:
             return KernelObjective(network, self._dataset, self.settings)
-        return TorchObjective(network, self._dataset, self.settings, self._loss_fn)
+        like = self._made if isinstance(self._made, TorchObjective) else self._samples_of
+        if self._feed is not None:
+            like = None
+        return TorchObjective(network, self._dataset, self.settings, self._loss_fn, like=like)
 
 
 def train(
