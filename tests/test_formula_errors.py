@@ -47,6 +47,7 @@ MISTAKES = [
     ("piecewise((x, x>0), «(True)»)",
      "a comparison stands only in where(x > 0, a, b) or piecewise",
      "write where(x > 0, 1, 0) for 1 where it holds and 0 elsewhere"),
+    ("«log»_{2y}(x, 3)", "log has a base already", "write log(x, b)"),
     ("!«x»", "not takes a condition, and this is none", "write x > 0 and y > 0"),
     ("«х»+1", "cyrillic small letter ha (U+0445) is not a formula character",
      "it looks like x: write that"),

@@ -31,6 +31,7 @@ def test_text_reads_as_the_same_expression(expr: sp.Expr) -> None:
     [
         (sp.Float(0.1) * x, "0.1000000000000000*x"),
         (sp.Float(6.62607015e-34) * x, "6.62607015e-34*x"),
+        (sp.Rational(80066795342537, 4 * 10**12) * x, "80066795342537*x/4000000000000"),
         (x ** sp.Float(1 / 3), "x^0.3333333333333333"),
         (sp.Mod(x, y), "mod(x, y)"),
         (sp.Max(x, y, 3), "max(3, x, y)"),
@@ -45,6 +46,11 @@ def test_text_reads_as_the_same_expression(expr: sp.Expr) -> None:
 )  # fmt: skip
 def test_text_for_people(expr: sp.Expr, text: str) -> None:
     assert formula.format_text(expr) == text
+
+
+def test_a_binomial_of_a_constant_reads_as_the_same_expression() -> None:
+    expr = read("binomial(e, x) + (x/x + e)!")
+    assert read(formula.format_text(expr)) == expr
 
 
 def test_variables_with_names_of_functions_and_constants() -> None:

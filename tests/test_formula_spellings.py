@@ -9,6 +9,12 @@ from kanstudio.errors import FormulaError
 
 # A spelling and the plain form of the same formula, nothing declared.
 SAME = [
+    # LaTeX with its subscripts in other places
+    ("x^{2}_{1} + \\sigma^2_x + T²_0", "x_1^2 + sigma_x^2 + T_0^2"),
+    ("\\log_{0.5}(x)", "log(x, 1/2)"),
+    ("\\log_{2n}^2 x", "log(x, 2n)^2"),
+    ("log_{x+1}(y) + log_{\\pi} y", "log(y, x+1) + log(y, pi)"),
+    ("e^{-2000}x", "exp(-2000)*x"),
     # Unicode
     ("½x + ⅓", "(1/2)*x + 1/3"),
     ("2½ x", "(5/2)*x"),

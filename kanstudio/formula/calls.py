@@ -44,6 +44,7 @@ class CallReader(ConditionReader):
 
     def function(self, token: Token) -> Node:
         """f(x), f x, f^2(x), f^-1 x, log_2 x."""
+        base = self.base_in_braces()
         exponent = self.function_power(token)
         opening = self.token
         if exponent is None and opening.kind in {"(", "["} and token.text == "piecewise":
@@ -54,8 +55,18 @@ class CallReader(ConditionReader):
             arguments = [self.group(self.take())]
         else:
             arguments = [self.bare_argument(token)]
+        if base is not None and len(arguments) > 1:
+            self.fail("log has a base already", token, "write log(x, b)")
+        arguments += [] if base is None else [base]
         node = self.applied(token, arguments, inverse=exponent == "inverse")
         return self.power(node, exponent) if isinstance(exponent, Node) else node
+
+    def base_in_braces(self) -> Node | None:
+        r"""The base of \log_{2n} x."""
+        if self.token.kind != "base":
+            return None
+        self.take()
+        return self.group(self.take())
 
     def applied(self, token: Token, arguments: list[Node], inverse: bool) -> Node:
         word = token.text

@@ -12,7 +12,7 @@ from sympy.core.function import AppliedUndef
 from kanstudio import functions
 from kanstudio.errors import FormulaError
 from kanstudio.formula.limits import show
-from kanstudio.formula.numbers import exact
+from kanstudio.formula.numbers import exact, is_long
 from kanstudio.formula.symbols import CALLABLE
 from kanstudio.formula.words import is_name
 
@@ -62,7 +62,7 @@ def decimal_fraction(number: sp.Expr) -> str:
     if abs(number.p) == 1 and number.q <= _LONGEST_RECIPROCAL:
         return ""
     shown = repr(int(number.p) / int(number.q))
-    same = exact(Fraction(shown)) == number
+    same = exact(Fraction(shown)) == number and not is_long(shown)
     return shown if same else ""
 
 

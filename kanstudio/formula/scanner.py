@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from kanstudio.formula.limits import MAX_NUMERAL, refuse
@@ -26,6 +26,8 @@ _SUBSCRIPT = re.compile(
     rf"|\\(?:text|mathrm)\s*\{{\s*({_LETTER_OR_DIGIT}+)\s*\}}|\\([A-Za-z]+))",
     re.ASCII,
 )
+# The base of a logarithm that is more than a number or a letter: the brace comes next.
+_BASE = re.compile(r"_\s*(?=\{(?!\s*(?:\d+|[A-Za-z])\s*\}))", re.ASCII)
 _DIGIT = re.compile(r"\d", re.ASCII)
 _RAISED = re.compile(r"\d+|[a-z]|[-+()/]")
 _MAX_RAISED = 40
@@ -118,6 +120,10 @@ class Scanner:
             return
         if len(name) > 1 and self.one_letter_each():
             name, end = name[0], self.at + 1
+        if name == "log" and (brace := _BASE.match(self.text, end)):
+            self.add("word", end, name)
+            self.add("base", brace.end())
+            return
         while True:
             subscript, after = self.subscript(end)
             if not subscript:
@@ -161,6 +167,29 @@ class Scanner:
                 hint = "write x_1 or x_max, and x_12 for x_{1,2}"
             refuse("a subscript is a plain name or number", text, at, at + 1, hint)
         return next(filter(None, match.groups())).replace("\\", ""), match.end()
+
+    def powered_word(self) -> int | None:
+        """Where the word of x^2 or x^{2n} is among the tokens, if that ends here."""
+        at = len(self.tokens) - 1
+        if at < 1 or self.tokens[at].end != self.at:
+            return None
+        if self.last_kind == "}":
+            depth = 0
+            while at >= 0:
+                depth += (self.tokens[at].kind == "}") - (self.tokens[at].kind == "{")
+                if depth == 0:
+                    break
+                at -= 1
+        at -= 1 if self.last_kind == "power" else 2
+        raised = self.last_kind == "power" or (at >= 0 and self.tokens[at + 1].kind == "^")
+        word = at >= 0 and raised and self.tokens[at].kind == "word"
+        return at if word and "_" not in self.tokens[at].text else None
+
+    def late_subscript(self, at: int) -> None:
+        """LaTeX lets the subscript stand behind the power: x^{2}_{1} is x_1^2."""
+        word = self.tokens[at]
+        subscript, self.at = self.subscript(self.at)
+        self.tokens[at] = replace(word, text=f"{word.text}_{subscript}")
 
     # Superscripts
 

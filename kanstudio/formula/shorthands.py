@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import sympy as sp
 
-from kanstudio.formula import algebra
+from kanstudio.formula import algebra, numbers
 
 _MOST_FACTORS = 6
 
@@ -21,7 +21,9 @@ def log_to(x: sp.Expr, base: sp.Expr) -> sp.Expr:
 
 
 def _factorial(x: sp.Expr) -> sp.Expr:
-    return algebra.apply("gamma", algebra.add([x, algebra.ONE]))
+    found = algebra.apply("gamma", algebra.add([x, algebra.ONE]))
+    # Of a constant: a number, as everywhere.
+    return numbers.tidy(float(found)) if found.is_number and found.has(sp.gamma) else found
 
 
 def _hypot(x: sp.Expr, y: sp.Expr) -> sp.Expr:

@@ -153,7 +153,8 @@ class _Builder(PiecewiseBuilder):
         size = base.size + exponent.size + 1
         if exponent.value is None and base.value is not None and base.value < 0:
             self.refuse("a negative number to a variable power has no real value", node)
-        if exponent.value is not None and abs(exponent.value) > MAX_EXPONENT:
+        large = exponent.value is not None and abs(exponent.value) > MAX_EXPONENT
+        if large and base.expr != sp.E:  # e^x is exp(x)
             where = node.exponent if isinstance(node, Power) else node
             self.refuse(f"an exponent beyond {MAX_EXPONENT}", where)
         if exponent.value is not None and base.value is not None:

@@ -2,9 +2,9 @@ r"""From text to tokens: ASCII, Unicode mathematics and pasted LaTeX become the 
 
 The kinds: "number", "fraction" (½), "word", "power" (superscript digits), "separator"
 (newline, semicolon or \\), "end", "frac", "binomial", "root", "radical", "cube radical",
-"fourth radical", "degree", "over", "lbar", "rbar", "lfloor", "rfloor", "lceil", "rceil",
-"cases", "column", "row", "end cases", "otherwise", "and", "or", "not", and for every
-operator and bracket its own text. Blanks, $ signs, comments after # and newlines inside
+"fourth radical", "degree", "base" (of \log_{2n}), "over", "lbar", "rbar", "lfloor", "rfloor",
+"lceil", "rceil", "cases", "column", "row", "end cases", "otherwise", "and", "or", "not", and
+for every operator and bracket its own text. Blanks, $ signs, comments after # and newlines inside
 brackets leave no token.
 """
 
@@ -102,6 +102,8 @@ class _Tokenizer(CommandScanner):
             self.word(match[0], match.end())
         elif char == "\\":
             self.command()
+        elif char == "_" and (word := self.powered_word()) is not None:
+            self.late_subscript(word)
         elif char.isascii():
             self.operator(char)
         else:
