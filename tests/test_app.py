@@ -101,6 +101,10 @@ class Room:
             self.desk.tick()
 
 
+def steps_done(session: Session) -> list[str]:
+    return [row["status"] for row in steps(session.history)]
+
+
 @pytest.fixture
 def room() -> Room:
     return Room()
@@ -475,10 +479,12 @@ class TestWords:
 
     def test_workflow_says_what_comes_next(self) -> None:
         session = Session(new_document("x*y"))
-        assert [row["status"] for row in steps(session.history)] == ["done", "next", "open", "open"]
+        assert steps_done(session) == ["done", "next", "open", "open", "open", "open"]
         session.do(ExpandDepth())
         session.do(Perturb("all", 0.1))
-        assert [row["status"] for row in steps(session.history)] == ["done", "done", "done", "next"]
+        assert steps_done(session) == ["done", "done", "done", "next", "open", "open"]
+        session.compile("x + y")
+        assert steps_done(session) == ["done", "next", "open", "open", "open", "open"]
 
     @given(st.floats(1e-12, 1e6), st.floats(1.1, 15))
     def test_log_axes_have_three_to_five_ticks(self, low: float, decades: float) -> None:

@@ -9,17 +9,22 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 LOG = logging.getLogger("kanstudio.app")
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
+Lane = Literal["quick", "slow"]
+"""What may take seconds has threads of its own, so that the quick need not wait."""
+_THREADS = {"quick": 1, "slow": 2}
+
+
 @cache
-def _thread() -> ThreadPoolExecutor:
-    """One thread for all sessions of the process."""
-    return ThreadPoolExecutor(1, thread_name_prefix="aside")
+def _threads(lane: Lane) -> ThreadPoolExecutor:
+    """The threads of all sessions of the process."""
+    return ThreadPoolExecutor(_THREADS[lane], thread_name_prefix=f"aside-{lane}")
 
 
 class Aside(Generic[Key, Value]):
@@ -37,9 +42,10 @@ class Aside(Generic[Key, Value]):
         *,
         same: Callable[[Key, Key], bool] = operator.eq,
         rest_s: float = 0.0,
+        lane: Lane = "quick",
     ) -> None:
         self._work, self._found, self._same = work, found, same
-        self._rest_s = rest_s
+        self._rest_s, self._lane = rest_s, lane
         self._wanted: Key | None = None
         self._since = -math.inf
         self._running: tuple[Key, Future[Value]] | None = None
@@ -75,7 +81,7 @@ class Aside(Generic[Key, Value]):
         if self._known is not None and not self._differs(self._known[0]):
             return
         if time.monotonic() - self._since >= self._rest_s:
-            self._running = wanted, _thread().submit(self._work, wanted)
+            self._running = wanted, _threads(self._lane).submit(self._work, wanted)
 
     def _take(self, key: Key, future: Future[Value]) -> None:
         self._running = None

@@ -18,7 +18,7 @@ _CODE = {
     "torch": ("formula_torch.py", "text/x-python"),
     "c": ("formula.c", "text/x-c"),
 }
-_METRIC = {"front": "forward_n", "forward": "forward_n", "attribution": "backward"}
+_METRIC = {"front": "backward", "forward": "forward_n", "attribution": "backward"}
 
 
 def export(session: Session, kind: str) -> tuple[str, str, bytes]:
@@ -46,6 +46,7 @@ def _picture(session: Session) -> Plot:
         session.network,
         session.samples,
         metric=_METRIC[colour.metric],
+        colour_by=colour.metric,
         beta=colour.beta,
         theme=session.theme,
     )

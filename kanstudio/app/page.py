@@ -16,12 +16,14 @@ from kanstudio.app.desk import Desk
 from kanstudio.app.lobby import Lobby, is_token
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.app.share import shared_document
+from kanstudio.app.simplifier import Simplifier
 from kanstudio.app.views.datacard import DataCard
 from kanstudio.app.views.dock import Dock
 from kanstudio.app.views.inspector import Inspector
 from kanstudio.app.views.level import LevelMenu
 from kanstudio.app.views.network import NetworkView
 from kanstudio.app.views.sidebar import Sidebar
+from kanstudio.app.views.simplify import SimplifyCard
 from kanstudio.app.views.status import StatusLine
 from kanstudio.app.views.topbar import TopBar
 from kanstudio.errors import KanStudioError
@@ -52,6 +54,7 @@ class Shell(Part):
     sidebar = Child()
     network = Child()
     level = Child()
+    simplify = Child()
     inspector = Child()
     dock = Child()
     status = Child()
@@ -80,13 +83,16 @@ class Studio:
         self._token = ""
         self.desk = Desk(self.session, runner)
         self._data = DataCard(self.session)
+        self.simplifier = Simplifier(self.session)
+        self._simplify = SimplifyCard(self.session, self.simplifier)
         self._network = NetworkView(self.session)
         self.shell = Shell(
             topbar=TopBar(self.session, self),
-            sidebar=Sidebar(self.session, self.desk),
+            sidebar=Sidebar(self.session, self.desk, self),
+            simplify=self._simplify,
             network=self._network.canvas,
             level=LevelMenu(self.session),
-            inspector=Inspector(self.session, self.desk),
+            inspector=Inspector(self.session, self.desk, self.simplifier),
             dock=Dock(self.session, self.desk, self, self._data),
             status=StatusLine(self.session, self.desk),
             sizing_mode="stretch_both",
@@ -127,6 +133,7 @@ class Studio:
         """Follow the run; called every TICK_MS milliseconds."""
         self.desk.tick()
         self.session.insight.tick()
+        self.simplifier.tick()
         self._network.flush()
 
     def close(self) -> None:
@@ -134,6 +141,7 @@ class Studio:
         if self._lobby is not None and self._token:
             self._lobby.leave(self._token, self.desk.history(), self.desk.history)
         self.desk.close()
+        self.simplifier.close()
         self.session.close()
 
     # What parts ask for.
@@ -144,6 +152,9 @@ class Studio:
 
     def open_data(self, kind: str, x: float | None = None, y: float | None = None) -> None:
         self._data.open(kind, x, y)
+
+    def open_simplify(self, card: str, x: float | None = None, y: float | None = None) -> None:
+        self._simplify.open("prune" if card == "prune" else "symbolify", x, y)
 
 
 def _asked_for() -> Session | None:

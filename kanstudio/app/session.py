@@ -113,6 +113,7 @@ class Session:
         self.text_count = 1
         self.check: Check = read(start.text, start.network.input_names)
         self.strategy: Strategy = start.strategy
+        self.faded: frozenset[str] = frozenset()
         self.live: Network | None = None
         self.running = False
         self.before_edit: Callable[[], str] = str
@@ -365,6 +366,12 @@ class Session:
     def colour_by(self, colour: Colour) -> None:
         if colour != self.colour:
             self.colour = colour
+            self.tell("colour")
+
+    def fade(self, edges: frozenset[str]) -> None:
+        """Draw these edges, by their ids, as if they did nothing."""
+        if edges != self.faded:
+            self.faded = edges
             self.tell("colour")
 
     def set_theme(self, theme: str) -> None:

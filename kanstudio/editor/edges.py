@@ -10,6 +10,7 @@ from kanstudio.editor.commands import edited
 from kanstudio.editor.document import Document
 from kanstudio.errors import EditError
 from kanstudio.network.network import EdgeRef, Layer, Network
+from kanstudio.network.prune import means, remove_edges
 
 AFFINE = "abcd"
 
@@ -41,7 +42,7 @@ class SetAffine:
 
 @dataclass(frozen=True)
 class RemoveEdge:
-    """Switch off both fronts of an edge: from then on it is 0.
+    """Take an edge away; what it contributes on average goes into a bias.
 
     edge: `Network.edge_id`. name: the edge as people call it.
     """
@@ -57,7 +58,8 @@ class RemoveEdge:
         at = found(document.network, self.edge)
         if not document.network.layers[at.layer].active[at.subnode, at.source]:
             raise EditError("this edge is off already")
-        return edited(document, partial(without_edge, edge=at))
+        x = document.dataset.train_x
+        return edited(document, lambda network: remove_edges(network, means(network, x, [at])))
 
 
 def found(network: Network, edge_id: str) -> EdgeRef:
@@ -73,16 +75,6 @@ def with_affine(network: Network, edge: EdgeRef, letter: str, value: float) -> N
     affine = network.layers[edge.layer].affine.copy()
     affine[edge.subnode, edge.source, AFFINE.index(letter)] = value
     return _with_layer(network, edge, network.layers[edge.layer].with_arrays(affine=affine))
-
-
-def without_edge(network: Network, edge: EdgeRef) -> Network:
-    """The network with both fronts of one edge off."""
-    layer = network.layers[edge.layer]
-    masks = {}
-    for name in ("symbolic_mask", "spline_mask"):
-        masks[name] = getattr(layer, name).copy()
-        masks[name][edge.subnode, edge.source] = 0.0
-    return _with_layer(network, edge, layer.with_arrays(**masks))
 
 
 def _with_layer(network: Network, edge: EdgeRef, layer: Layer) -> Network:

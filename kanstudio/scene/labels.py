@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kanstudio.network.network import Network
+from kanstudio.network.network import EdgeRef, Network
 
 _LOWER = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho "
@@ -94,3 +94,13 @@ def node_label(network: Network, level: int, index: int, limit: int = MAX_LABEL)
 def node_name(network: Network, level: int, index: int) -> str:
     """The name by which a node is spoken of: a variable's, or ``1.2``: layer 1, second node."""
     return node_label(network, level, index, 80) or f"{level}.{index + 1}"
+
+
+def edge_name(network: Network, edge: EdgeRef) -> str:
+    """The name by which an edge is spoken of: ``v → 1.2, factor 2``."""
+    owner, port = network.subnode_owner(edge.layer + 1)[edge.subnode]
+    target = network.find_node(owner.node_id)
+    assert target is not None
+    to = node_name(network, *target)
+    factor = f", factor {port + 1}" if owner.is_mult else ""
+    return f"{node_name(network, edge.layer, edge.source)} → {to}{factor}"

@@ -60,6 +60,31 @@ function affineBox(send) {
   return { box, show };
 }
 
+// Functions that the edge looks like, the best first; a click makes it that function.
+function looksBox(fix) {
+  const body = h("tbody", {});
+  const table = h("table", { class: "looks" }, h("thead", {}, h("tr", {},
+    ...["Function", "R²", "Complexity", ""].map((text) => h("th", { scope: "col" }, text)))), body);
+  const note = h("p", { class: "muted small" });
+  const box = h("section", { class: "guess", "aria-label": "Looks like" }, h("h3", {}, "Looks like"), table, note);
+  let shown = "";
+  const show = (now) => {
+    box.hidden = !now;
+    if (!now) return;
+    setText(note, now.note);
+    note.hidden = !now.note;
+    table.hidden = !now.rows.length;
+    const key = JSON.stringify(now.rows);
+    if (key === shown) return;
+    shown = key;
+    body.replaceChildren(...now.rows.map((row) => h("tr", {},
+      h("th", { scope: "row" }, row.function), h("td", {}, row.r2), h("td", {}, row.c),
+      h("td", {}, button("Fix", { class: "small-button", "aria-label": `Fix as ${row.function}`,
+        onclick: () => fix(row.key) })))));
+  };
+  return { box, show };
+}
+
 export function render({ model }) {
   const send = sender(model);
   const title = h("h2", {});
@@ -111,6 +136,7 @@ export function render({ model }) {
     setText(wrong, (refused || {}).text || "");
   };
   const affine = affineBox(send);
+  const looks = looksBox((name) => send("fix", { name }));
   const remove = button("Remove edge", { onclick: () => send("remove", { edge: edge.edge }) });
   const edgeTools = h("div", { class: "actions", hidden: true }, remove);
   let edge = {};
@@ -138,6 +164,7 @@ export function render({ model }) {
     showEdit(state.edit, state.refused);
     edge = state.edge || {};
     affine.show(edge, (state.refused || {}).field);
+    looks.show(state.looks);
     edgeTools.hidden = !edge.removable;
     figure.hidden = !state.curve;
     legend.hidden = !state.curve;
@@ -169,5 +196,5 @@ export function render({ model }) {
     body.replaceChildren(...made.slice(first));
   });
   return h("div", { class: "inspect" }, h("header", {}, title, clear), subtitle, edits, figure, legend, top,
-    affine.box, wrong, body, edgeTools, big);
+    affine.box, wrong, looks.box, body, edgeTools, big);
 }

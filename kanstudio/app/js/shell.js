@@ -52,7 +52,8 @@ export function render({ model, el }) {
   const notice = h("div", { class: "notice", role: "status", "aria-live": "polite",
     "aria-label": "Message", hidden: true });
   const network = place_("network", "Network");
-  network.append(h("div", { class: "levels cards" }, model.get_child("level")), notice);
+  network.append(h("div", { class: "levels cards" }, model.get_child("level")),
+    h("div", { class: "cards" }, model.get_child("simplify")), notice);
   const room = h("div", { class: "room" },
     place_("topbar", null, "header"), place_("sidebar", null, "nav"), network,
     place_("inspector", "Inspector"), place_("dock", "Training"),

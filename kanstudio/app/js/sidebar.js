@@ -5,8 +5,10 @@ function stepRow(send) {
   const name = h("span", {});
   const detail = h("span", { class: "detail" });
   let key = "";
-  const row = link({ class: "step" }, () => send("step", { key }),
-    mark, h("span", { class: "words" }, name, detail));
+  const row = link({ class: "step" }, () => {
+    const { left: x, bottom: y } = row.getBoundingClientRect();
+    send("step", { key, x, y });
+  }, mark, h("span", { class: "words" }, name, detail));
   return { row, set: (step, index) => {
     key = step.key;
     row.className = `step ${step.status}`;
@@ -87,8 +89,9 @@ export function render({ model }) {
         "aria-current": index === position ? "true" : null,
         title: label.length > 24 ? label : null,
       }, () => send("jump", { position: index }), h("span", { class: "index" }, String(index)), h("span", { class: "label" }, label)))));
-      // A list without layout has no place to scroll to.
-      history.children[position]?.scrollIntoView?.({ block: "nearest" });
+      // Only the list scrolls, not what stands around it.
+      const entry = history.children[position];
+      if (entry) history.scrollTop = entry.offsetTop - history.offsetTop - history.clientHeight / 2;
     }
   });
   return h("div", { class: "side" },

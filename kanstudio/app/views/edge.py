@@ -16,7 +16,7 @@ from kanstudio.app.present import (
 from kanstudio.app.session import Session
 from kanstudio.network.measure import curves
 from kanstudio.network.network import EdgeRef, FloatArray, Network
-from kanstudio.scene.labels import level_title, node_name, pretty_function
+from kanstudio.scene.labels import edge_name, level_title, pretty_function
 
 CURVE_POINTS = 128
 
@@ -49,22 +49,12 @@ def edge_curve(session: Session, edge: EdgeRef, network: Network) -> EdgeCurve:
     return EdgeCurve(line.x[edge.source], fronts, line.total[at], inputs)
 
 
-def edge_title(network: Network, edge: EdgeRef) -> str:
-    """What an edge is called: ``v → 1.2, factor 2``."""
-    owner, port = network.subnode_owner(edge.layer + 1)[edge.subnode]
-    target = network.find_node(owner.node_id)
-    assert target is not None
-    to = node_name(network, *target)
-    factor = f", factor {port + 1}" if owner.is_mult else ""
-    return f"{node_name(network, edge.layer, edge.source)} → {to}{factor}"
-
-
 def edge_state(session: Session, edge: EdgeRef, inputs: FloatArray) -> dict[str, Any]:
     """The state of the inspector for an edge; inputs: the data that it gets."""
     network = session.network
     return {
         "title": f"Edge · into {level_title(network, edge.layer + 1).lower()}",
-        "subtitle": edge_title(network, edge),
+        "subtitle": edge_name(network, edge),
         "sections": [
             _function(network, edge),
             {"title": "Fronts", "facts": _fronts(session, edge)},

@@ -15,15 +15,17 @@ from kanstudio.app.figures import CurveChart
 from kanstudio.app.present import compiled_cost, level_values, small, span
 from kanstudio.app.reading import MAX_LINES, latex_lines
 from kanstudio.app.session import Selection, Session, Topic
+from kanstudio.app.simplifier import Simplifier
 from kanstudio.app.views.datacard import ranges_of
-from kanstudio.app.views.edge import Facts, edge_curve, edge_state, edge_title
+from kanstudio.app.views.edge import Facts, edge_curve, edge_state
+from kanstudio.app.views.simplify import guess
 from kanstudio.compiler import STRATEGIES, cost_of
 from kanstudio.editor.commands import SetData
 from kanstudio.editor.edges import RemoveEdge, SetAffine, with_affine
 from kanstudio.editor.rename import Rename
 from kanstudio.errors import DataError, EditError, KanStudioError
 from kanstudio.network.network import EdgeRef
-from kanstudio.scene.labels import level_title, node_name
+from kanstudio.scene.labels import edge_name, level_title, node_name
 
 LETTERS = ("a", "b", "c", "d")
 
@@ -35,11 +37,12 @@ class Inspector(Part):
 
     _esm = script("inspector.js")
 
-    def __init__(self, session: Session, desk: Desk, **params: Any) -> None:
+    def __init__(self, session: Session, desk: Desk, simplifier: Simplifier, **params: Any) -> None:
         self._chart = CurveChart()
         super().__init__(figure=self._chart.pane, **params)
         self._session = session
         self._desk = desk
+        self._simplifier = simplifier
         self.actions = {
             "clear": lambda _: session.select(Selection()),
             "strategy": lambda message: session.choose(message.choice("name", STRATEGIES)),
@@ -48,6 +51,7 @@ class Inspector(Part):
             "affine": self._take_affine,
             "try": self._try_affine,
             "remove": self._remove,
+            "fix": lambda message: simplifier.fix_selected(message.text("name", 3_000)),
         }
         session.listen(self._update)
         self._update(frozenset({"selection"}))
@@ -60,7 +64,7 @@ class Inspector(Part):
         if topics & {"document", "selection"}:
             self.put(edit=self._edit(), refused={})
         edge, node = self._session.selected_edge(), self._session.selected_node()
-        self.put(edge=self._edge_edit(edge) if edge is not None else None)
+        self.put(edge=self._edge_edit(edge) if edge is not None else None, looks=self._looks())
         if topics == {"aside"} and (edge or node):
             return
         if edge is not None:
@@ -127,6 +131,19 @@ class Inspector(Part):
             **edge_state(session, edge, curve.inputs),
         )
 
+    def _looks(self) -> dict[str, Any] | None:
+        """What the selected edge looks like; None where it has no spline."""
+        simplifier = self._simplifier
+        if not simplifier.has_spline():
+            return None
+        if simplifier.moving:
+            return {"rows": [], "note": "Known when the training stops."}
+        found = simplifier.one
+        if found is None:
+            return {"rows": [], "note": "Looking …"}
+        rows = [guess(row) for _, edge_rows in found.rows for row in edge_rows]
+        return {"rows": rows, "note": found.error or ("" if rows else "Nothing fits.")}
+
     def _edge_edit(self, edge: EdgeRef) -> dict[str, Any]:
         layer, at = self._session.network.layers[edge.layer], (edge.subnode, edge.source)
         affine = layer.affine[at].tolist() if layer.symbolic_active[at] else None
@@ -146,7 +163,7 @@ class Inspector(Part):
         if value is None:
             self._did(EditError(f"{letter} is a number"), letter)
             return
-        command = SetAffine(edge_id, letter, value, edge_title(network, edge))
+        command = SetAffine(edge_id, letter, value, edge_name(network, edge))
         self._did(self._session.do(command), letter)
 
     def _try_affine(self, message: Message) -> None:
@@ -162,7 +179,7 @@ class Inspector(Part):
         edge_id, edge = message.text("edge", 100), self._session.selected_edge()
         if edge is None or edge_id != self._session.selection.id:
             return
-        if self._session.do(RemoveEdge(edge_id, edge_title(self._session.network, edge))) is None:
+        if self._session.do(RemoveEdge(edge_id, edge_name(self._session.network, edge))) is None:
             self._session.select(Selection())
 
     def _show_node(self, level: int, index: int) -> None:

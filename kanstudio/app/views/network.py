@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from kanstudio.app.canvas import Click, NetworkCanvas
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.errors import KanStudioError
+from kanstudio.network.measure import Measurement
 from kanstudio.network.network import Network
 from kanstudio.scene.frame import make_frame
 from kanstudio.scene.scene import Scene, build_scene
@@ -59,7 +61,7 @@ class NetworkView:
             frame = make_frame(
                 network,
                 self._scene,
-                session.measurement,
+                without(session.measurement, network, session.faded),
                 lines=session.view.lines,
                 colour_by=session.colour.metric,
                 beta=session.colour.beta,
@@ -91,6 +93,21 @@ class NetworkView:
             session.select(Selection("edge", str(click.target)))
         else:
             session.select(Selection("node", str(click.target)))
+
+
+def without(measurement: Measurement, network: Network, edges: frozenset[str]) -> Measurement:
+    """The measurement as if these edges, by their ids, did nothing."""
+    if not edges:
+        return measurement
+    layers = list(measurement.layers)
+    for edge in filter(None, map(network.find_edge, edges)):
+        facts = layers[edge.layer]
+        scores = {}
+        for name in ("forward_n", "forward_u", "backward"):
+            scores[name] = getattr(facts, name).copy()
+            scores[name][edge.subnode, edge.source] = 0.0
+        layers[edge.layer] = replace(facts, **scores)
+    return replace(measurement, layers=tuple(layers))
 
 
 def same_shape(a: Network, b: Network) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from kanstudio.app.component import Message, Part, script
 from kanstudio.app.desk import Desk
+from kanstudio.app.parts import Page
 from kanstudio.app.present import beginning
 from kanstudio.app.refusal import Refusal
 from kanstudio.app.session import Colour, Session, Topic
@@ -25,10 +26,11 @@ class Sidebar(Part):
 
     _esm = script("sidebar.js")
 
-    def __init__(self, session: Session, desk: Desk, **params: Any) -> None:
+    def __init__(self, session: Session, desk: Desk, page: Page, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
         self._desk = desk
+        self._page = page
         self._refusal = Refusal(session)
         self._n_refused = 0
         self.actions = {
@@ -119,7 +121,9 @@ class Sidebar(Part):
 
     def _go(self, message: Message) -> None:
         session = self._session
-        match message.text("key", 20):
+        match key := message.text("key", 20):
+            case "prune" | "symbolify":
+                self._page.open_simplify(key, message.number("x"), message.number("y"))
             case "expand":
                 session.open_level(max(1, min(session.network.depth - 1, 1)), (24.0, 24.0))
             case "train":
@@ -134,11 +138,20 @@ def steps(history: History) -> list[dict[str, str]]:
     """The workflow: what is done, and the first thing after it that is not."""
     document = history.document
     begun = beginning(history).document
+    network = document.network
+    past = history.entries[: history.position + 1]
+    since = past[max(i for i, entry in enumerate(past) if entry.document is begun) :]
+
+    def was(word: str) -> bool:
+        return any(entry.label.startswith(word) for entry in since)
+
     done = {
         "compile": True,
-        "expand": document.network.width != begun.network.width,
-        "perturb": document.perturbation.mode != "off",
+        "expand": any(entry.document.network.width != begun.network.width for entry in since),
+        "perturb": any(entry.document.perturbation.mode != "off" for entry in since),
         "train": document.steps > 0,
+        "prune": was("prune"),
+        "symbolify": was("fix") and not any(layer.spline_active.any() for layer in network.layers),
     }
     last = max(index for index, value in enumerate(done.values()) if value)
     rows = []
