@@ -1,9 +1,10 @@
-"""Measure and print the tables: ``python -m benchmarks [speed|compiler] [--quick] [--write]``."""
+"""Print the tables: ``python -m benchmarks [speed|compiler|snap] [--quick] [--write]``."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import importlib
 import os
 import re
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+PARTS = ("speed", "compiler", "snap")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 TEXT = """# Speed against pykan
@@ -36,7 +38,7 @@ more than the milliseconds. Made by `python -m benchmarks speed --write`.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", choices=("speed", "compiler"), help="both without")
+    parser.add_argument("part", nargs="?", choices=PARTS, help="all without")
     parser.add_argument("--quick", action="store_true", help="few rounds")
     parser.add_argument("--write", action="store_true", help=f"into {RESULTS.name}")
     options = parser.parse_args()
@@ -45,17 +47,17 @@ def main() -> None:
     # pykan's own warnings; those of KAN Studio would fail its tests.
     warnings.simplefilter("ignore")
     os.environ.setdefault("MPLBACKEND", "Agg")
-    for part in (options.part,) if options.part else ("speed", "compiler"):
-        text = measured(rounds) if part == "speed" else _compiler(rounds)
+    for part in (options.part,) if options.part else PARTS:
+        text = measured(rounds) if part == "speed" else _other(part, rounds)
         print(text)
         if options.write:
             _write(text)
 
 
-def _compiler(rounds: int) -> str:
-    from benchmarks import compiler
-
-    return compiler.measured(rounds)
+def _other(part: str, rounds: int) -> str:
+    module = importlib.import_module(f"benchmarks.{part}")
+    text: str = module.measured(rounds)
+    return text
 
 
 def _write(text: str) -> None:

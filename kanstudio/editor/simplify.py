@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from kanstudio.editor.commands import edited
 from kanstudio.editor.document import Document
 from kanstudio.editor.edges import found
 from kanstudio.errors import EditError
 from kanstudio.network.network import ABSENT, FloatArray, Network
 from kanstudio.network.prune import EDGE_THRESHOLD, NODE_THRESHOLD, prune, remove_edges
-from kanstudio.snapping.snap import fix_edge
+from kanstudio.snapping.snap import fix_edge, unfix_edge
 
 MEASURED_SAMPLES = 1_000
 """So many training samples say what matters."""
@@ -49,6 +50,27 @@ class FixEdges:
             else:
                 network = fix_edge(network, at, fix.function, fix.affine)
         return settled(document, remove_edges(network, constants))
+
+
+@dataclass(frozen=True)
+class UnfixEdge:
+    """Give an edge (`Network.edge_id`) its spline back, in place of its function.
+
+    name: the edge as people call it.
+    """
+
+    edge: str
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"spline on {self.name or self.edge}"
+
+    def applied_to(self, document: Document) -> Document:
+        at = found(document.network, self.edge)
+        if not document.network.layers[at.layer].symbolic_active[at.subnode, at.source]:
+            raise EditError("this edge has no function: it is a spline or off")
+        return edited(document, lambda network: unfix_edge(network, at))
 
 
 @dataclass(frozen=True)
