@@ -1,4 +1,4 @@
-"""Print the tables: ``python -m benchmarks [speed|compiler|snap] [--quick] [--write]``."""
+"""Print the tables: ``python -m benchmarks [speed|compiler|snap|gpu] [--quick] [--write]``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-PARTS = ("speed", "compiler", "snap")
+PARTS = ("speed", "compiler", "snap", "gpu")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 TEXT = """# Speed against pykan
