@@ -23,7 +23,7 @@ from kanstudio.network.forward import (
     layer_forward,
     program,
 )  # fmt: skip
-from kanstudio.network.network import Layer, Network, frozen
+from kanstudio.network.network import FloatArray, Layer, Network, frozen
 from kanstudio.training.checks import check_device
 
 _DTYPES = {"float64": torch.float64, "float32": torch.float32}
@@ -40,7 +40,8 @@ class KANLayer(nn.Module):
     def __init__(self, layer: Layer, dtype: torch.dtype, device: torch.device | str) -> None:
         super().__init__()
         self.functions = layer.functions
-        for name, values in layer.arrays():
+        for name, array in layer.arrays():
+            values = told_apart(array, dtype) if name == "knots" else array
             tensor = torch.tensor(values, dtype=dtype, device=device)
             self.register_parameter(name, nn.Parameter(tensor, requires_grad=name in TRAINABLE))
 
@@ -224,6 +225,20 @@ class KANModule(nn.Module):
         if x is None:
             raise DataError("there are no samples yet: call the model or get_act(x) first")
         return real_tensor(x).detach()
+
+
+def told_apart(knots: FloatArray, dtype: torch.dtype) -> FloatArray:
+    """Knots [source, knot], stretched about their middle where the dtype could not tell them apart.
+
+    A grid over 1000 +- 1e-6 has one value in float32, where no B-spline is left: there the
+    spline would be lost. Repeated knots stay repeated.
+    """
+    gaps = np.diff(knots, axis=1)
+    least = np.where(gaps > 0, gaps, np.inf).min(axis=1, initial=np.inf)
+    wanted = 4 * torch.finfo(dtype).eps * np.abs(knots).max(axis=1)
+    stretch = np.maximum(wanted / least, 1.0)[:, None]
+    middle = (knots[:, :1] + knots[:, -1:]) / 2
+    return np.where(stretch > 1, middle + stretch * (knots - middle), knots)
 
 
 def _follow_state(model: nn.Module, _: object) -> None:

@@ -96,6 +96,25 @@ def test_memory_is_never_changed_in_place(optimizer):
     assert all(np.array_equal(m[k], kept[k]) for m, kept in seen for k in kept)
 
 
+@pytest.mark.parametrize("lamb", [0.0, 0.001])
+def test_lbfgs_works_in_float32_as_in_float64(data, lamb):
+    """The rounding of float32 never lets the objective rise."""
+    found = {}
+    for dtype in ("float32", "float64"):
+        chosen = TrainingSettings(
+            optimizer="LBFGS", steps=10, dtype=dtype, lamb=lamb, update_grid=False
+        )
+        run = train(splines(), data, chosen, backend="torch")
+        assert run.settings.dtype == dtype
+        found[dtype] = [p.train_loss**2 + lamb * p.reg for p in run]
+    single, double = found["float32"], found["float64"]
+    assert all(b <= a for a, b in pairwise(single))
+    assert all(b <= a for a, b in pairwise(double))
+    assert single[0] == pytest.approx(double[0], rel=0.1)
+    assert single[-1] < 0.02 * single[0] if lamb == 0 else single[-1] < 0.5 * single[0]
+    assert double[-1] < 2 * single[-1]
+
+
 # --- learning rates ----------------------------------------------------------------------
 
 

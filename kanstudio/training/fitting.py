@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 Metric = Callable[[], Any]
 Callback = Callable[[Progress], object]
+ROUNDING = 1e-14
+"""A column whose range is this share of its size or less is constant."""
 LOSSES = ("train_loss", "test_loss", "reg")
 
 
@@ -301,8 +303,9 @@ def normalized(dataset: Dataset | Stream, network: Network) -> tuple[Dataset, Un
     check_columns(network, dataset)
 
     def size(values: FloatArray) -> FloatArray:
-        found: FloatArray = values.std(axis=0)
-        return np.where(found > 0, found, 1.0)
+        # The deviation of equal numbers is not always 0: their mean is rounded.
+        varies = np.ptp(values, axis=0) > ROUNDING * np.abs(values).max(axis=0)
+        return np.where(varies, values.std(axis=0), 1.0)
 
     x, y = dataset.train_x, dataset.train_y
     units = Units(size(x), x.mean(axis=0), size(y), y.mean(axis=0))
