@@ -20,6 +20,8 @@ from kanstudio.editor.simplify import Fix, FixEdges, Prune, edge_ids, n_edges
 from kanstudio.errors import EditError
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import EdgeRef
+from kanstudio.scene.frame import frame_of
+from kanstudio.scene.scene import build_scene
 from kanstudio.snapping.suggest import Suggestion
 from kanstudio.training.run import TrainingRun
 from kanstudio.training.settings import TrainingSettings
@@ -106,11 +108,11 @@ def test_the_card_fades_what_would_go_and_does_it(trained: Document) -> None:
     wait(simplifier, "prospect")
     assert simplifier.prospect is not None
     assert room.session.faded == simplifier.prospect.gone != frozenset()
-    faded = without(room.session.measurement, trained.network, room.session.faded)
-    for name in room.session.faded:
-        at = trained.network.find_edge(name)
-        assert at is not None
-        assert faded.layers[at.layer].backward[at.subnode, at.source] == 0
+    scene = build_scene(trained.network)
+    frame = frame_of(trained.network, scene, room.session.measurement)
+    kinds = without(frame, scene, room.session.faded).kind
+    shown = {edge.id: kind > 0 for edge, kind in zip(scene.edges, kinds, strict=True)}
+    assert shown == {name: name not in room.session.faded for name in edge_ids(trained.network)}
     before = simplifier.prospect.n_edges
     card._apply()
     assert room.session.faded == frozenset()

@@ -1,4 +1,4 @@
-"""Edits of one edge: its numbers, its removal."""
+"""Edits of one edge or node: its numbers, its removal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kanstudio.editor.commands import Perturb, apply
 from kanstudio.editor.document import Document, new_document
-from kanstudio.editor.edges import RemoveEdge, SetAffine
+from kanstudio.editor.edges import RemoveEdge, RemoveNode, SetAffine
 from kanstudio.errors import EditError
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import EdgeRef
@@ -87,3 +87,18 @@ def test_a_removed_edge_leaves_its_mean_and_stays_removed_without_the_perturbati
     train, test = doc.dataset.train_x, doc.dataset.test_x
     expected = train[:, 0].mean() * np.sin(test[:, 1])
     np.testing.assert_allclose(evaluate(plain.network, test)[:, 0], expected, atol=1e-12)
+
+
+def test_a_removed_node_takes_its_edges_along() -> None:
+    before = apply(new_document("exp(x*y) + sin(x + y)"), Perturb("all", 0.1))
+    level = before.network.levels[1]
+    assert len(level) > 1
+    node = level[0].node_id
+    after = apply(before, RemoveNode(node, "1.1"))
+    for network in (after.network, apply(after, Perturb("off")).network):
+        assert network.find_node(node) is None
+        assert len(network.levels[1]) == len(level) - 1
+    with pytest.raises(EditError, match="there is no node"):
+        apply(after, RemoveNode(node))
+    with pytest.raises(EditError, match="hidden levels"):
+        apply(before, RemoveNode(before.network.levels[0][0].node_id))

@@ -1,4 +1,4 @@
-"""Edits of one edge: other numbers in its function, and its removal."""
+"""Edits of one edge or node: other numbers in a function, and removal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kanstudio.editor.commands import edited
 from kanstudio.editor.document import Document
 from kanstudio.errors import EditError
 from kanstudio.network.network import EdgeRef, Layer, Network
-from kanstudio.network.prune import means, remove_edges
+from kanstudio.network.prune import drop_node, means, remove_edges
 
 AFFINE = "abcd"
 
@@ -60,6 +60,32 @@ class RemoveEdge:
             raise EditError("this edge is off already")
         x = document.dataset.train_x
         return edited(document, lambda network: remove_edges(network, means(network, x, [at])))
+
+
+@dataclass(frozen=True)
+class RemoveNode:
+    """Take a node of a hidden level away; what it contributes on average goes into biases.
+
+    node: its id. name: the node as people call it.
+    """
+
+    node: int
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"remove node {self.name or self.node}"
+
+    def applied_to(self, document: Document) -> Document:
+        x = document.dataset.train_x
+
+        def without(network: Network) -> Network:
+            at = network.find_node(self.node)
+            if at is None:
+                raise EditError(f"there is no node {self.node}")
+            return drop_node(network, *at, x)
+
+        return edited(document, without)
 
 
 def found(network: Network, edge_id: str) -> EdgeRef:

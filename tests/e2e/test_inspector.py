@@ -61,3 +61,17 @@ def test_an_edge_is_removed(studio_page: Page) -> None:
     until(page, "edges-symbolic", "7")
     expect(inspector).to_contain_text("Formula now")
     expect(page.get_by_role("status", name="Message")).to_contain_text("output changed by up to")
+
+
+def test_a_hidden_node_is_removed_and_an_output_is_not(studio_page: Page) -> None:
+    page = studio_page
+    canvas = page.get_by_test_id("kan-canvas")
+    canvas.get_by_role("button", name="Output y", exact=True).click()
+    inspector = page.get_by_role("region", name="Inspector")
+    expect(inspector).to_contain_text("Mult node", timeout=LONG)
+    expect(inspector.get_by_role("button", name="Remove node")).to_be_hidden()
+    canvas.get_by_role("button", name="Node 1.1", exact=True).click()
+    inspector.get_by_role("button", name="Remove node").click()
+    until(page, "widths", "[[3, 0], [0, 2], [0, 1]]")
+    button(page, "Undo").click()
+    until(page, "widths", "[[3, 0], [1, 2], [0, 1]]")

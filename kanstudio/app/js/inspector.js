@@ -137,8 +137,8 @@ export function render({ model }) {
   };
   const affine = affineBox(send);
   const looks = looksBox((name) => send("fix", { name }));
-  const remove = button("Remove edge", { onclick: () => send("remove", { edge: edge.edge }) });
-  const edgeTools = h("div", { class: "actions", hidden: true }, remove);
+  const remove = button("", { onclick: () => send("remove", { id: removal.dataset.id }) });
+  const removal = h("div", { class: "actions", hidden: true }, remove);
   let edge = {};
   const costs = costTable((strategy) => send("strategy", { name: strategy }));
   const bigTitle = h("h2", {});
@@ -165,7 +165,10 @@ export function render({ model }) {
     edge = state.edge || {};
     affine.show(edge, (state.refused || {}).field);
     looks.show(state.looks);
-    edgeTools.hidden = !edge.removable;
+    const { what, id } = state.remove || {};
+    removal.hidden = !what;
+    removal.dataset.id = id || "";
+    setText(remove, `Remove ${what}`);
     figure.hidden = !state.curve;
     legend.hidden = !state.curve;
     for (const key of keys)
@@ -196,5 +199,5 @@ export function render({ model }) {
     body.replaceChildren(...made.slice(first));
   });
   return h("div", { class: "inspect" }, h("header", {}, title, clear), subtitle, edits, figure, legend, top,
-    affine.box, wrong, looks.box, body, edgeTools, big);
+    affine.box, wrong, looks.box, body, removal, big);
 }

@@ -90,8 +90,9 @@ export function render({ model }) {
         title: label.length > 24 ? label : null,
       }, () => send("jump", { position: index }), h("span", { class: "index" }, String(index)), h("span", { class: "label" }, label)))));
       // Only the list scrolls, not what stands around it.
-      const entry = history.children[position];
-      if (entry) history.scrollTop = entry.offsetTop - history.offsetTop - history.clientHeight / 2;
+      const at = history.children[position]?.getBoundingClientRect();
+      const box = history.getBoundingClientRect();
+      if (at) history.scrollTop += Math.max(0, at.bottom - box.bottom) + Math.min(0, at.top - box.top);
     }
   });
   return h("div", { class: "side" },

@@ -59,7 +59,7 @@ function symbolifyPane(send) {
     setText(waiting, state.rows ? (rows.length || state.error ? "" : "There is no spline left.") : "Looking …");
     body.replaceChildren(...rows.map((row) => h("tr", { class: row.good ? "good" : "low" },
       h("th", { scope: "row" }, link({ title: "Show this edge" }, () => send("select", { edge: row.id }), row.edge)),
-      h("td", {}, row.function), h("td", {}, row.r2))));
+      h("td", {}, row.good ? row.function : `${row.function} · stays`), h("td", {}, row.r2))));
   };
   const words = (state) => `Fix ${state.count} edge${state.count === 1 ? "" : "s"}`;
   return { pane, show, words, ready: (state) => state.count > 0 };
@@ -105,9 +105,12 @@ export function render({ model }) {
     error.hidden = !now.error;
     setText(error, now.error || "");
     const open = state.open || {};
-    if (open.count > opened) {
-      opened = open.count;
+    const fresh = open.count > opened;
+    // What comes later may need more room: the card is placed anew.
+    if (fresh || card.matches(":popover-open"))
       place(card, { left: open.x, right: open.x, top: open.y, bottom: open.y }, { gap: 4 });
+    if (fresh) {
+      opened = open.count;
       card.querySelector(".pane:not([hidden]) [data-focus]")?.focus();
     }
   });

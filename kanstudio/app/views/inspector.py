@@ -20,8 +20,8 @@ from kanstudio.app.views.datacard import ranges_of
 from kanstudio.app.views.edge import Facts, edge_curve, edge_state
 from kanstudio.app.views.simplify import guess
 from kanstudio.compiler import STRATEGIES, cost_of
-from kanstudio.editor.commands import SetData
-from kanstudio.editor.edges import RemoveEdge, SetAffine, with_affine
+from kanstudio.editor.commands import Command, SetData
+from kanstudio.editor.edges import RemoveEdge, RemoveNode, SetAffine, with_affine
 from kanstudio.editor.rename import Rename
 from kanstudio.errors import DataError, EditError, KanStudioError
 from kanstudio.network.network import EdgeRef
@@ -64,7 +64,11 @@ class Inspector(Part):
         if topics & {"document", "selection"}:
             self.put(edit=self._edit(), refused={})
         edge, node = self._session.selected_edge(), self._session.selected_node()
-        self.put(edge=self._edge_edit(edge) if edge is not None else None, looks=self._looks())
+        self.put(
+            edge=self._edge_edit(edge) if edge is not None else None,
+            looks=self._looks(),
+            remove={"what": self._removable(), "id": self._session.selection.id},
+        )
         if topics == {"aside"} and (edge or node):
             return
         if edge is not None:
@@ -150,7 +154,6 @@ class Inspector(Part):
         return {
             "edge": self._session.selection.id,
             "affine": affine,
-            "removable": bool(layer.active[at]),
         }
 
     def _take_affine(self, message: Message) -> None:
@@ -175,12 +178,30 @@ class Inspector(Part):
         curve = edge_curve(session, edge, with_affine(session.network, edge, letter, value))
         self._chart.show(curve.x, curve.fronts, curve.total, curve.inputs)
 
+    def _removable(self) -> str:
+        """What can be removed: the selected edge, or a node of a hidden level."""
+        network = self._session.network
+        edge, node = self._session.selected_edge(), self._session.selected_node()
+        if edge is not None:
+            on = network.layers[edge.layer].active[edge.subnode, edge.source]
+            return "edge" if on else ""
+        hidden = node is not None and 0 < node[0] < network.depth
+        return "node" if hidden and node and len(network.levels[node[0]]) > 1 else ""
+
     def _remove(self, message: Message) -> None:
-        edge_id, edge = message.text("edge", 100), self._session.selected_edge()
-        if edge is None or edge_id != self._session.selection.id:
+        session, network = self._session, self._session.network
+        if message.text("id", 100) != session.selection.id:
             return
-        if self._session.do(RemoveEdge(edge_id, edge_name(self._session.network, edge))) is None:
-            self._session.select(Selection())
+        edge, node = session.selected_edge(), session.selected_node()
+        command: Command
+        if edge is not None:
+            command = RemoveEdge(session.selection.id, edge_name(network, edge))
+        elif node is not None:
+            command = RemoveNode(int(session.selection.id), node_name(network, *node))
+        else:
+            return
+        if session.do(command) is None:
+            session.select(Selection())
 
     def _show_node(self, level: int, index: int) -> None:
         session = self._session

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import numpy as np
+
 from kanstudio.app.canvas import Click, NetworkCanvas
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.errors import KanStudioError
-from kanstudio.network.measure import Measurement
 from kanstudio.network.network import Network
-from kanstudio.scene.frame import make_frame
+from kanstudio.scene.frame import ABSENT, Frame, encode_frame, frame_of
 from kanstudio.scene.scene import Scene, build_scene
 
 PATIENCE_S = 1.0
@@ -58,10 +59,10 @@ class NetworkView:
             self._shape = network
         self._sequence += 1
         try:
-            frame = make_frame(
+            frame = frame_of(
                 network,
                 self._scene,
-                without(session.measurement, network, session.faded),
+                session.measurement,
                 lines=session.view.lines,
                 colour_by=session.colour.metric,
                 beta=session.colour.beta,
@@ -72,7 +73,9 @@ class NetworkView:
             return
         self._stale = False
         self._sent_at = time.monotonic()
-        self.canvas.draw(scene, frame)
+        if session.faded:
+            frame = without(frame, self._scene, session.faded)
+        self.canvas.draw(scene, encode_frame(frame))
 
     def _select(self) -> None:
         chosen = self._session.selection
@@ -95,19 +98,10 @@ class NetworkView:
             session.select(Selection("node", str(click.target)))
 
 
-def without(measurement: Measurement, network: Network, edges: frozenset[str]) -> Measurement:
-    """The measurement as if these edges, by their ids, did nothing."""
-    if not edges:
-        return measurement
-    layers = list(measurement.layers)
-    for edge in filter(None, map(network.find_edge, edges)):
-        facts = layers[edge.layer]
-        scores = {}
-        for name in ("forward_n", "forward_u", "backward"):
-            scores[name] = getattr(facts, name).copy()
-            scores[name][edge.subnode, edge.source] = 0.0
-        layers[edge.layer] = replace(facts, **scores)
-    return replace(measurement, layers=tuple(layers))
+def without(frame: Frame, scene: Scene, edges: frozenset[str]) -> Frame:
+    """The frame with these edges, by their ids, absent."""
+    gone = np.array([edge.id in edges for edge in scene.edges], dtype=bool)
+    return replace(frame, kind=np.where(gone, ABSENT, frame.kind).astype(np.uint8))
 
 
 def same_shape(a: Network, b: Network) -> bool:

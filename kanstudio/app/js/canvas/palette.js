@@ -38,6 +38,8 @@ function rampColour(palette, share) {
 function edgeStyle(palette, frame, index) {
   if (!frame) return { colour: palette.kinds[0], link: 0.5, card: 0.6, kind: SYMBOLIC };
   const kind = frame.kind[index], share = frame.alpha[index] / 255;
+  // About to go: a trace of it shows where it was.
+  if (kind === ABSENT) return { colour: palette.kinds[0], link: 0, card: 0.16, kind };
   if (frame.colourBy !== "front") {
     return { colour: rampColour(palette, share), link: 0.35 + 0.65 * share, card: 1, kind };
   }
