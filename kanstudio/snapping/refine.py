@@ -15,13 +15,11 @@ import torch
 from torch import Tensor
 
 from kanstudio.snapping.samples import Samples, to_affine, to_windows
-from kanstudio.snapping.shapes import Shape, value_and_slope
+from kanstudio.snapping.shapes import Shape
 from kanstudio.snapping.starts import FARTHEST, FLAT, LARGEST, SMALLEST
 
 STEPS = 4
 """Steps of a round; fits that gained nothing in it and have nothing to gain are done."""
-
-LEAST_GAIN = 1e-10
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,11 @@ class _State(NamedTuple):
     r2: Tensor
 
 
-def refined(batch: Batch, windows: Tensor, rounds: int) -> tuple[Tensor, Tensor]:
-    """Better windows (N, 2) than the given ones, and their R2 (N,); -inf without a value."""
+def refined(batch: Batch, windows: Tensor, rounds: int, least: float) -> tuple[Tensor, Tensor]:
+    """Better windows (N, 2) than the given ones, and their R2 (N,); -inf without a value.
+
+    least: gains of R2 in a round that are worth another one.
+    """
     state = _evaluated(batch, batch.bound(windows))
     best, best_r2 = state.windows.clone(), state.r2.clone()
     damping = torch.full_like(state.r2, 1e-3)
@@ -85,7 +86,7 @@ def refined(batch: Batch, windows: Tensor, rounds: int) -> tuple[Tensor, Tensor]
         for _ in range(STEPS):
             state, damping, growth, promised = _stepped(batch, state, damping, growth)
         best[left], best_r2[left] = state.windows, state.r2
-        going = (state.r2 - before > LEAST_GAIN) | (promised > LEAST_GAIN)
+        going = (state.r2 - before > least) | (promised > least)
         if not going.any():
             break
         left, batch = left[going], batch.rows(going)
@@ -113,27 +114,27 @@ def _stepped(
     return _State(*kept), damping, growth, promised
 
 
-def _all_inside(batch: Batch, t: Tensor) -> Tensor:
-    """(N,): has the function a value at all of t (N, m)?"""
-    parts = zip(batch.shapes, torch.split(t, list(batch.counts)), strict=True)
-    return torch.cat([s.function.inside(part).all(dim=1) for s, part in parts])
+def _values(batch: Batch, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """f and f' at t (N, n), and whether f has a value at all of a row (N,)."""
+    t = t.detach().requires_grad_()
+    parts = list(zip(batch.shapes, torch.split(t, list(batch.counts)), strict=True))
+    with torch.enable_grad():
+        f = torch.cat([s.function.torch(part) for s, part in parts])
+        slope = torch.autograd.grad(f.sum(), t)[0] if f.requires_grad else torch.zeros_like(f)
+    with torch.no_grad():
+        inside = torch.cat([s.function.inside(part).all(dim=1) for s, part in parts])
+    return f.detach(), slope, inside
 
 
 def _evaluated(batch: Batch, windows: Tensor) -> _State:
-    u, v, weight = batch.samples
-    t = windows[:, :1] * u + windows[:, 1:]
-    parts = torch.split(t, list(batch.counts))
-    both = [value_and_slope(s.function, part) for s, part in zip(batch.shapes, parts, strict=True)]
-    # The first and last group of samples end beyond their middles.
-    reach = windows[:, :1].abs() * torch.tensor([-1.0, 1.0], dtype=u.dtype) + windows[:, 1:]
-    known = _all_inside(batch, t) & _all_inside(batch, reach)
-    f, slope = torch.cat([value for value, _ in both]), torch.cat([slope for _, slope in both])
+    _, v, weight = batch.samples
+    f, slope, inside = _values(batch, windows[:, :1] * batch.samples.u + windows[:, 1:])
     largest = f.abs().amax(dim=1).square()
     f = f - f[:, :1]  # The mean of large values that hardly differ would lose digits.
     f = f - _dot(weight, f)[:, None]
     wf = weight * f
     variance, shared = _dot(wf, f), _dot(wf, v)
-    known = known & (variance > FLAT * largest) & (largest > SMALLEST) & (largest < LARGEST)
+    known = inside & (variance > FLAT * largest) & (largest > SMALLEST) & (largest < LARGEST)
     factor = torch.where(known, shared / torch.where(known, variance, 1.0), 0.0)
     r2 = torch.where(known, factor * shared, -torch.inf)
     return _State(windows, f, slope, factor, torch.where(r2.isnan(), -torch.inf, r2))

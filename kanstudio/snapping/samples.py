@@ -123,4 +123,9 @@ def grouped(samples: Samples) -> Samples:
     # What is left of the variance within the groups no function of u can explain here.
     deviation = (weight * v * v).sum(dim=1, keepdim=True).sqrt()
     v = v / torch.where(deviation > 0, deviation, 1.0)
-    return Samples(total(samples.weight * samples.u) / whole, v, weight)
+    found = Samples(total(samples.weight * samples.u) / whole, v, weight)
+    # The ends have no weight, but a function must have a value there as well.
+    ends = torch.tensor([[-1.0, 1.0]], dtype=torch.float64).expand(n_edges, 2)
+    none = torch.zeros_like(ends)
+    pairs = zip(found, (ends, none, none), strict=True)
+    return Samples(*(torch.cat(pair, dim=1) for pair in pairs))

@@ -32,13 +32,13 @@ from kanstudio.snapping.shapes import Shape, shape
 from kanstudio.snapping.starts import best_windows, interval, windows
 
 N_STARTS = 4
-FIRST_ROUNDS = 4
-LAST_ROUNDS = 10
+FIRST_ROUNDS, FIRST_GAIN = 4, 1e-6
+LAST_ROUNDS, LAST_GAIN = 10, 1e-10
 MAX_SAMPLES = 2_000
 """More samples than that are thinned."""
 
-MAX_FITS = 4_000
-"""Fits refined at once: bounds the memory, 128 samples of 8 bytes each a dozen times."""
+MAX_VALUES = 2_000_000
+"""Fits times samples at once: bounds the memory, a dozen arrays of 8 bytes each."""
 
 N_GRID = 41
 
@@ -71,7 +71,7 @@ def best_fits(
     x, y = x[:, ::step], y[:, ::step]
     shapes = [shape(function) for function in functions]
     box = None if a_range is None and b_range is None else _box(a_range, b_range)
-    at_once = max(1, MAX_FITS // max(1, len(shapes) * N_STARTS))
+    at_once = max(1, MAX_VALUES // max(1, len(shapes) * N_STARTS * x.shape[1]))
     parts = [
         _fits(x[i : i + at_once], y[i : i + at_once], shapes, box)
         for i in range(0, len(x), at_once)
@@ -91,13 +91,13 @@ def _fits(x: Tensor, y: Tensor, shapes: list[Shape], box: Tensor | None) -> Fits
     starts = _starts(data, shapes, box)  # (F, E, N_STARTS, 2)
     repeated = edges.repeat_interleave(N_STARTS)
     first = _batch(data, grouped(data.samples), shapes, repeated, box)
-    found, _ = refined(first, starts.reshape(-1, 2), FIRST_ROUNDS)
+    found, _ = refined(first, starts.reshape(-1, 2), FIRST_ROUNDS, FIRST_GAIN)
     # The summary of the samples must not decide: it may have smoothed a pole away.
-    _, r2 = refined(_batch(data, data.samples, shapes, repeated, box), found, 0)
+    _, r2 = refined(_batch(data, data.samples, shapes, repeated, box), found, 0, 0)
     best = r2.reshape(starts.shape[:3]).argmax(dim=2)[..., None, None].expand(-1, -1, 1, 2)
     found = found.reshape(starts.shape).gather(2, best)[:, :, 0]
     last = _batch(data, data.samples, shapes, edges, box)
-    found, _ = refined(last, found.reshape(-1, 2), LAST_ROUNDS)
+    found, _ = refined(last, found.reshape(-1, 2), LAST_ROUNDS, LAST_GAIN)
     found = found.reshape(len(shapes), -1, 2)
     if box is None:
         pairs = zip(shapes, found, strict=True)

@@ -150,7 +150,8 @@ def _ordered(
             complexity = function.complexity
             loss = taste.loss(r2, complexity, shape(function).numbers)
             found.append(Suggestion(function.name, (a, b, c, d), r2, complexity, loss))
-    return tuple(sorted(found, key=lambda suggestion: suggestion.loss))
+    # Sine and cosine are one curve: the one with the smaller b is meant.
+    return tuple(sorted(found, key=lambda row: (round(row.loss, 9), abs(row.affine[1]))))
 
 
 def _constant(y: torch.Tensor, taste: Taste) -> Suggestion:
