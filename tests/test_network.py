@@ -90,6 +90,49 @@ def test_basis_matches_scipy(widths: list[float], degree: int, seed: int) -> Non
         np.testing.assert_allclose(ours[:, index], np.nan_to_num(element(x)), atol=1e-12)
 
 
+@given(
+    st.lists(st.floats(0.05, 2), min_size=7, max_size=12),
+    st.integers(2, 5),
+    st.integers(0, 2**31),
+)
+def test_slopes_of_the_basis_match_scipy(widths: list[float], degree: int, seed: int) -> None:
+    knots = np.cumsum(widths)
+    x = np.random.default_rng(seed).uniform(knots[0] - 0.5, knots[-1] + 0.5, 40)
+    points = torch.tensor(x)[:, None].requires_grad_()
+    values = basis(points, torch.tensor(knots)[None], degree)[:, 0]
+    for index in range(len(knots) - degree - 1):
+        (slope,) = torch.autograd.grad(values[:, index].sum(), points, create_graph=True)
+        (bend,) = torch.autograd.grad(slope.sum(), points, retain_graph=True)
+        element = BSpline.basis_element(knots[index : index + degree + 2], extrapolate=False)
+        for order, ours in ((1, slope), (2, bend)):
+            expected = np.nan_to_num(element.derivative(order)(x))
+            np.testing.assert_allclose(
+                ours[:, 0].detach().numpy(), expected, atol=1e-11 * (1 + np.abs(expected).max())
+            )
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # torch's own
+@pytest.mark.parametrize("repeated", [False, True])
+def test_the_basis_can_be_differentiated_in_every_way(repeated: bool) -> None:
+    rng = np.random.default_rng(0)
+    knots = torch.tensor(np.sort(rng.uniform(-1, 1, (3, 12))))
+    if repeated:
+        knots[1, 4:6], knots[2, :3] = knots[1, 4].clone(), knots[2, 0].clone()
+    x = torch.tensor(rng.uniform(-1.1, 1.1, (4, 3))).requires_grad_()
+
+    def values(x: torch.Tensor) -> torch.Tensor:
+        return basis(x, knots, 4)
+
+    def total(x: torch.Tensor) -> torch.Tensor:
+        return values(x).square().sum()
+
+    assert torch.autograd.gradcheck(values, x, check_forward_ad=True, check_batched_grad=True)
+    assert torch.autograd.gradgradcheck(values, x)
+    forward_over_reverse = torch.func.hessian(total)(x.detach())
+    twice_reverse = torch.autograd.functional.hessian(total, x.detach())
+    np.testing.assert_allclose(forward_over_reverse, twice_reverse, rtol=1e-10, atol=1e-10)
+
+
 def test_basis_sums_to_one_with_repeated_knots() -> None:
     knots = torch.tensor([[0.0, 0, 0, 0, 1, 1, 2, 3, 3, 3, 3]], dtype=torch.float64)
     x = torch.linspace(0, 2.999, 50, dtype=torch.float64)[:, None]
