@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from kanstudio.editor.commands import Command, ExpandWidth, Perturb, apply
 from kanstudio.editor.document import Document, new_document
-from kanstudio.editor.edges import RemoveEdge
+from kanstudio.editor.edges import RemoveEdge, RemoveNode
 from kanstudio.editor.history import History
-from kanstudio.editor.nodes import RemoveNode
 from kanstudio.editor.simplify import Fix, FixEdges, Prune, UnfixEdge
 from kanstudio.errors import KanStudioError
 from kanstudio.network.forward import evaluate

@@ -11,6 +11,7 @@ from types import ModuleType
 import nbformat
 import numpy as np
 import pytest
+import sympy
 from scipy.special import ellipk
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +35,16 @@ def test_compiler_tutorial(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(history["train_loss"]) == len(history["test_loss"]) == 20
     assert history["test_loss"][-1] < 0.5 * history["test_loss"][0]
     assert "mean squared error" in capsys.readouterr().out
+
+
+def test_hello_kan_finds_the_formula() -> None:
+    stages, model = load(EXAMPLES / "hello_kan.py").run()
+    assert [stage.n_edge for stage in stages] == [15, 3, 3, 3]
+    assert stages[1].width == [[2, 0], [1, 0], [1, 0]]
+    first, second, third, last = (stage.rmse for stage in stages)
+    assert first < 0.04 and second < 0.035 and third < 1e-3 and last < 1e-10
+    (expression,), (x, y) = model.symbolic_formula()
+    assert sympy.simplify(expression - sympy.exp(sympy.sin(sympy.pi * x) + y**2)) == 0
 
 
 def test_notebook_is_the_script() -> None:
