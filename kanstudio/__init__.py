@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     )
     from kanstudio.functions import add_function, remove_function
     from kanstudio.kan import KAN
+    from kanstudio.sweep import Sweep
 
 __version__ = "0.1.0"
 
 # Names that need torch or Panel load on first use: `import kanstudio` stays quick.
 _LAZY = {
     "KAN": "kanstudio.kan",
+    "Sweep": "kanstudio.sweep",
     "add_function": "kanstudio.functions",
     "compile": "kanstudio.compiler.public",
     "cost_report": "kanstudio.compiler.public",
@@ -50,6 +52,7 @@ __all__ = [
     "FileError",
     "FormulaError",
     "KanStudioError",
+    "Sweep",
     "TrainingError",
     "add_function",
     "compile",

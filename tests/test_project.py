@@ -33,6 +33,7 @@ ERRORS = {
 }
 PUBLIC = ERRORS | {
     "KAN",
+    "Sweep",
     "add_function",
     "compile",
     "cost_report",

@@ -87,6 +87,11 @@ class RunHandle:
         return self._state
 
     @property
+    def n_steps(self) -> int:
+        """The last step that has arrived."""
+        return self._n_steps
+
+    @property
     def ended(self) -> bool:
         """True once the run is finished, stopped or failed."""
         return self._state in ("finished", "stopped", "error")
@@ -159,7 +164,8 @@ class RunHandle:
         self._restarts += 1
         if self._restarts > MAX_RESTARTS:
             return None
-        return replace(self._order, checkpoint=self.checkpoint(), paused=self._paused)
+        checkpoint = self.checkpoint() or self._order.checkpoint
+        return replace(self._order, checkpoint=checkpoint, paused=self._paused)
 
 
 def _frozen(network: Network) -> Network:
@@ -267,8 +273,9 @@ class Runner:
         must be picklable.
         """
         check_run(network, dataset, settings)
+        observer = checked_observer(observer)
         return self._begin(
-            Start(network, dataset, settings, paused, checkpoint, _checked(observer), arguments)
+            Start(network, dataset, settings, paused, checkpoint, observer, arguments)
         )
 
     def _begin(self, order: Start) -> RunHandle:
@@ -366,7 +373,8 @@ def _load(worker: _Worker) -> int:
     return sum(not handle.ended for handle in list(worker.handles.values()))
 
 
-def _checked(observer: Callable[..., Any] | None) -> Observer | None:
+def checked_observer(observer: Callable[..., Any] | None) -> Observer | None:
+    """The observer, if another process can find it by its name. Raises TrainingError."""
     if observer is not None and "<" in getattr(observer, "__qualname__", ""):
         raise TrainingError("an observer must be a function at the top of a module")
     return observer

@@ -1,0 +1,215 @@
+"""Sweeps: what they vary, what they come to, and that nothing stops them for good."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from kanstudio import KAN, Sweep, create_dataset
+from kanstudio.compiler.public import network_of
+from kanstudio.errors import DataError, EditError, FormulaError, KanStudioError, TrainingError
+from kanstudio.network.edits import perturb
+from kanstudio.network.forward import evaluate
+from kanstudio.network.grid import update_grid_from_samples
+from kanstudio.sweep import Cluster, SweepResult
+from kanstudio.sweep.points import network_at, points_of
+from kanstudio.training import Dataset, FormulaData, sample_formula, train
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    with Cluster(n_workers=2) as two:
+        yield two
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    def law(x: np.ndarray) -> np.ndarray:
+        return np.sin(2 * x[:, [0]]) * x[:, [1]]
+
+    return sample_formula(law, FormulaData(((-1, 1), (-1, 1)), 100, 50), "ab", "c")
+
+
+def kill_one(cluster: Cluster) -> None:
+    async def pids() -> dict[str, int]:
+        return await (await cluster.client()).run(os.getpid)
+
+    os.kill(next(iter(cluster.submit(pids()).result().values())), signal.SIGKILL)
+
+
+def check(result: SweepResult) -> None:
+    """Every run has the numbers of the same run here, in the order of the test losses."""
+    for outcome in result.outcomes:
+        run = train(network_at(outcome.point, result.dataset), result.dataset,
+                    outcome.point.settings)  # fmt: skip
+        here = [(p.train_loss, p.test_loss) for p in run]
+        assert outcome.state == "finished"
+        assert outcome.steps == len(here)
+        assert outcome.losses.tolist() == [list(pair) for pair in here]
+        assert outcome.network is not None
+        assert outcome.network.same_values(run.network())
+        assert outcome.edges == outcome.network.n_edge
+    losses = [outcome.test_loss for outcome in result.outcomes]
+    assert losses == sorted(losses)
+
+
+def test_a_sweep_trains_every_point_and_finds_the_best(cluster, data, tmp_path):
+    over = {"seed": range(2), "grid": [3, 5], "lamb": [0, 1e-3]}
+    study = Sweep(data, over, width=[2, 3, 1], opt="LBFGS", steps=8, cluster=cluster)
+    result = study.run()
+    check(result)
+    assert len(result.outcomes) == 8
+    table = result.table
+    assert list(table.columns[:3]) == ["seed", "grid", "lamb"]
+    assert list(table["test_loss"]) == [o.test_loss for o in result.outcomes]
+    assert set(table["parameters"]) == {9 * (3 + 3 + 2), 9 * (5 + 3 + 2)}
+    assert (table["seconds"] > 0).all()
+    best = result.best
+    error = evaluate(best.network, data.test_x) - data.test_y
+    assert best.test_loss == pytest.approx(np.sqrt((error**2).mean()), rel=1e-9)
+    lines = str(result).splitlines()
+    assert lines[0].split()[:3] == ["seed", "grid", "lamb"]
+    assert lines[1].split()[:3] == [f"{value:g}" for value in best.point.varied.values()]
+    assert "<table" in result._repr_html_()
+    result.save(tmp_path / "best.safetensors")
+    assert KAN.load(tmp_path / "best.safetensors").network().same_values(best.network)
+    assert result.document.network.input_names == ("a", "b")
+    assert len(result.document.losses) == result.document.trained == 8
+
+
+def test_a_killed_worker_changes_no_number_of_a_sweep(cluster, data):
+    study = Sweep(data, {"seed": range(3)}, width=[2, 4, 1], opt="Adam", steps=6_000,
+                  update_grid=False, cluster=cluster)  # fmt: skip
+    killed, steps = False, {point.index: 0 for point in study.points}
+    for point, progress in study:
+        steps[point.index] += 1
+        assert progress.step == steps[point.index]
+        if not killed and min(sorted(steps.values())[-2:]) > 1_500:
+            killed = True
+            kill_one(cluster)
+    assert killed
+    check(study.result())
+
+
+def test_a_cancelled_sweep_keeps_what_it_learned_and_can_go_on(cluster, data):
+    study = Sweep(data, {"seed": range(4)}, width=[2, 2, 1], opt="Adam", steps=3_000,
+                  update_grid=False, cluster=cluster)  # fmt: skip
+    for count, _ in enumerate(study):
+        if count == 1_000:
+            threading.Thread(target=study.cancel).start()
+    states = {outcome.state for outcome in study.result().outcomes}
+    assert "stopped" in states
+    assert study.result().best.network is not None
+    for _ in study:
+        break  # Leaving the loop is another way to stop.
+    check(study.run())
+
+
+def test_a_formula_is_where_a_sweep_can_start(cluster, data):
+    study = Sweep(data, {"magnitude": [0.1, 0.3], "seed": [0, 1]}, formula="c = a*b", opt="LM",
+                  steps=5, perturb="all", cluster=cluster)  # fmt: skip
+    check(study.run())
+    point = study.points[3]
+    start = update_grid_from_samples(network_of("c = a*b", seed=1), data.train_x)
+    assert network_at(point, data).same_values(perturb(start, "all", 0.3, 1))
+    document = study.result().document
+    assert document.text == "c = a*b"
+    assert document.formula is not None
+
+
+def test_a_model_can_be_swept_and_refined(data):
+    model = KAN([2, 3, 1], grid=3, seed=4)
+    points = points_of({"grid": [3, 6]}, {"model": model})
+    coarse, fine = (network_at(point, data) for point in points)
+    assert coarse.same_values(model.network())
+    assert (coarse.grid, fine.grid) == (3, 6)
+    np.testing.assert_allclose(
+        evaluate(fine, data.test_x), evaluate(coarse, data.test_x), atol=1e-3
+    )
+
+
+def test_early_stopping_is_told_by_the_losses_of_the_network_that_is_kept(cluster, data):
+    study = Sweep(data, [{"patience": 3}], width=[2, 5, 1], grid=8, opt="LM", steps=60,
+                  cluster=cluster)  # fmt: skip
+    best = study.run().best
+    error = evaluate(best.network, data.test_x) - data.test_y
+    assert best.steps < 60
+    assert best.test_loss == pytest.approx(np.sqrt((error**2).mean()), rel=1e-9)
+    assert best.test_loss == best.losses[:, 1].min()
+
+
+def test_a_run_that_fails_does_not_spoil_the_others(cluster):
+    x = np.linspace(-1, 1, 20)[:, None]
+    broken = Dataset(x, x * 1e200, x, x)
+    result = Sweep(broken, {"seed": [0]}, width=[1, 1], steps=5, cluster=cluster).run()
+    assert result.outcomes[0].state == "error"
+    assert math.isnan(result.outcomes[0].test_loss)
+    assert "not finite" in str(result)
+    with pytest.raises(TrainingError, match="not finite"):
+        _ = result.best
+
+
+def test_points_are_all_combinations_or_those_of_a_list():
+    over = {"width": [[2, 1], [2, [3, 1], 1]], "seed": range(3)}
+    points = points_of(over, {"lr": 0.5, "k": 2})
+    assert [tuple(p.varied.values()) for p in points] == [
+        (width, seed) for width in over["width"] for seed in range(3)
+    ]
+    assert {p.settings.learning_rate for p in points} == {0.5}
+    assert [p.settings.seed for p in points] == [0, 1, 2] * 2
+    assert [network_at(p).width for p in points[::3]] == [[[2, 0], [1, 0]],
+                                                          [[2, 0], [3, 1], [1, 0]]]  # fmt: skip
+    listed = points_of([{"lamb": 0.1}, {"width": [2, 2, 1]}][:1], {"width": [2, 1]})
+    assert [str(p) for p in listed] == ["lamb=0.1"]
+
+
+@pytest.mark.parametrize(
+    ("over", "fixed", "words"),
+    [
+        ({}, {"width": [2, 1]}, "nothing to sweep"),
+        ({"seed": []}, {"width": [2, 1]}, "nothing to sweep"),
+        ([], {"width": [2, 1]}, "nothing to sweep"),
+        ("seed", {"width": [2, 1]}, "list of such choices"),
+        (5, {"width": [2, 1]}, "list of such choices"),
+        ({"seed": 5}, {"width": [2, 1]}, "list of values, not 5"),
+        ({"opt": "LBFGS"}, {"width": [2, 1]}, "list of values"),
+        ({"seeds": [1]}, {"width": [2, 1]}, "knows no 'seeds'"),
+        ({"seed": [1]}, {"width": [2, 1], "seed": 2}, "seed is given twice"),
+        ({"lr": [1]}, {"width": [2, 1], "learning_rate": 2}, "learning_rate is given twice"),
+        ({"seed": [1]}, {}, "one of width, formula, model"),
+        ({"seed": [1]}, {"width": [2, 1], "formula": "x"}, "width and formula"),
+        ({"seed": [-1]}, {"width": [2, 1]}, "seed"),
+        ({"lamb": [0, -1]}, {"width": [2, 1]}, "lamb must be"),
+        ({"opt": ["Newton"]}, {"width": [2, 1]}, "optimizer must be"),
+        ({"seed": range(10**9)}, {"width": [2, 1]}, "at most 100,000"),
+        ({"width": [[2, 1], [2]]}, {}, r"width \[2\] is not a network"),
+        ({"width": [[3, 1]]}, {}, "3 inputs"),
+        ({"grid": [0]}, {"width": [2, 1]}, "grid"),
+        ({"formula": ["a*b", "a*"]}, {}, "line 1"),
+        ({"model": [7]}, {}, "not int"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_swept_is_told_at_once(over, fixed, words, data):
+    with pytest.raises((TrainingError, EditError, FormulaError), match=words):
+        Sweep(data, over, **fixed)
+
+
+def test_data_come_from_wherever_fit_takes_them():
+    pair = create_dataset(lambda x: x[:, [0]] ** 2, n_var=1, train_num=20, test_num=10)
+    assert Sweep(pair, {"seed": [0]}, width=[1, 1]).dataset.n_test == 10
+    with pytest.raises(DataError):
+        Sweep({"train_input": 0}, {"seed": [0]}, width=[1, 1])
+
+
+@pytest.mark.parametrize("where", [{"scheduler": "10.0.0.5"}, {"scheduler": 5}, {"workers": 0},
+                                   {"scheduler": "tcp://127.0.0.1:1", "workers": 2}])  # fmt: skip
+def test_where_to_train_must_make_sense(where, data):
+    study = Sweep(data, {"seed": [0]}, width=[2, 1], **where)
+    with pytest.raises(KanStudioError):
+        study.run()
