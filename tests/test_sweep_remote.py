@@ -271,7 +271,7 @@ def test_a_script_needs_no_guard(tmp_path):
         "print(Sweep((x, x**2), {'seed': [0, 1]}, width=[1, 1], steps=2, workers=1).run())\n"
     )
     done = subprocess.run([sys.executable, "-W", "error", str(script)], capture_output=True,
-                          text=True, check=True, timeout=120)  # fmt: skip
+                          text=True, check=True, timeout=300)  # fmt: skip
     assert len(done.stdout.splitlines()) == 3
     assert done.stderr == ""
 

@@ -22,12 +22,13 @@ from distributed.comm import parse_address
 from kanstudio import __version__
 from kanstudio.errors import TrainingError
 from kanstudio.sweep.host import describe
+from kanstudio.training.kernel import warm_up
 
 T = TypeVar("T")
 
 CONNECT_S = 5.0
-START_S = 120.0
-"""The first worker of all compiles the kernel."""
+START_S = 600.0
+"""On a busy machine processes may need long to import everything."""
 CLOSE_S = 10.0
 COUNT_EVERY_S = 1.0
 _ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
@@ -121,6 +122,8 @@ class Cluster:
 
     async def _start_here(self) -> str:
         """A scheduler in this process, and workers that never import the caller's script."""
+        # Compiled once here, the first time of all, and not by every worker at once.
+        await asyncio.to_thread(warm_up)
         self._local = await LocalCluster(
             n_workers=0, host="127.0.0.1", scheduler_port=0, dashboard_address=None,
             scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
@@ -211,7 +214,7 @@ def _spawn(address: str, n_workers: int, folder: str, output: Any) -> subprocess
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     options = {
         "nworkers": n_workers, "nthreads": 1, "host": "127.0.0.1", "memory-limit": 0,
-        "dashboard-address": "127.0.0.1:0", "death-timeout": 30, "local-directory": folder,
+        "dashboard-address": "127.0.0.1:0", "death-timeout": START_S, "local-directory": folder,
         "preload": "kanstudio.sweep.preload",
     }  # fmt: skip
     given = [part for name, value in options.items() for part in (f"--{name}", str(value))]

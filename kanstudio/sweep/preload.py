@@ -8,7 +8,7 @@ from typing import Any
 
 
 def dask_setup(worker: Any) -> None:
-    """Give way to the programs that people look at; import all, and have the kernel compiled."""
+    """Give way to the programs that people look at; import all that a run needs."""
     # Ctrl+C in the terminal is the owner's to answer.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Here, because the process that looks after the workers imports this file as well.
