@@ -53,6 +53,15 @@ def wait(simplifier: Simplifier, name: str) -> None:
     pytest.fail("nothing came back")
 
 
+def wait_for_all(simplifier: Simplifier) -> None:
+    for _ in range(6_000):
+        simplifier.tick()
+        if simplifier.all is not None and not simplifier.all.left:
+            return
+        time.sleep(0.01)
+    pytest.fail("nothing came back")
+
+
 def test_what_is_shown_is_what_pruning_does(trained: Document) -> None:
     for node, edge in ((0.0, 0.0), (0.01, 0.03), (0.1, 0.3)):
         shown = cut(Cut(trained, node, edge))
@@ -126,15 +135,33 @@ def test_the_card_fixes_what_is_good_enough(trained: Document) -> None:
     card = SimplifyCard(room.session, simplifier)
     card.open("symbolify", None, None)
     assert simplifier.good() == ()
-    wait(simplifier, "all")
+    wait_for_all(simplifier)
     simplifier.r2_threshold = -1e9
     card._apply()
     assert not spline_edges(room.session.network)
     assert room.session.history.entries[-1].label.startswith("fix ")
     assert steps(room.session.history)[5]["status"] == "done"
     simplifier.open("symbolify")
-    wait(simplifier, "all")
-    assert simplifier.all is not None and simplifier.all.rows == ()
+    assert simplifier.all is not None and not simplifier.all.rows and not simplifier.all.left
+
+
+def test_many_edges_are_looked_at_some_at_a_time(
+    trained: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kanstudio.app.simplifier.AT_ONCE", 2)
+    room, simplifier = studio(trained)
+    left: list[int] = []
+    room.session.listen(lambda topics: left.append(simplifier.all.left if simplifier.all else -1))
+    simplifier.open("symbolify")
+    wait_for_all(simplifier)
+    edges = spline_edges(trained.network)
+    assert simplifier.all is not None
+    assert [edge for edge, _ in simplifier.all.rows] == list(edges)
+    assert sorted(set(left), reverse=True) == [*range(len(edges), 0, -2), 0]
+    together = look(Look(trained, edges))
+    assert simplifier.all.rows == together.rows
+    simplifier.open("")
+    assert simplifier.all is None
 
 
 def test_nothing_is_looked_for_while_a_run_goes_on(trained: Document) -> None:

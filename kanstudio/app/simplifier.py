@@ -33,8 +33,8 @@ Library = Literal["common", "all"]
 R2_THRESHOLD = 0.99
 TOP = 5
 REST_S = 0.25
-MAX_EDGES = 500
-"""So many edges are looked at in one go."""
+AT_ONCE = 16
+"""So many edges are looked at in one go: the page shows how far it is."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,14 @@ class Look:
 
 @dataclass(frozen=True)
 class Looks:
-    """Answer: per edge the best guesses first; error: why there is none."""
+    """Answer: per edge the best guesses first; error: why there is none.
+
+    left: edges that are still to be looked at.
+    """
 
     rows: tuple[tuple[EdgeRef, tuple[Suggestion, ...]], ...] = ()
     error: str = ""
+    left: int = 0
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,8 @@ class Simplifier:
         self.r2_threshold = R2_THRESHOLD
         self.library: Library = "common"
         self._one = Aside(look, self._tell, same=_same_look, lane="slow")
-        self._all = Aside(look, self._tell, same=_same_look, lane="slow")
+        self._all = Aside(look, self._take, same=_same_look, lane="slow")
+        self._whole: tuple[Look, Looks] | None = None
         self._cut = Aside(cut, self._show_cut, same=_same_cut, rest_s=REST_S, lane="slow")
         session.listen(self._update)
 
@@ -159,8 +164,11 @@ class Simplifier:
 
     @property
     def all(self) -> Looks | None:
-        """What all edges with splines look like, with the symbolify card open."""
-        return self._all.value
+        """What all edges with splines look like, with the symbolify card open.
+
+        None while nothing is known; for a time it is known of some edges only.
+        """
+        return None if self._whole is None else self._whole[1]
 
     @property
     def prospect(self) -> Prospect | None:
@@ -192,7 +200,7 @@ class Simplifier:
 
     def good(self) -> tuple[tuple[EdgeRef, Suggestion], ...]:
         """The edges that would be fixed, with the best guess for each."""
-        found = self.all.rows if self.all else ()
+        found = self.all.rows if self.all and not self.all.left else ()
         best = ((edge, rows[0]) for edge, rows in found if rows)
         return tuple((edge, row) for edge, row in best if row.r2 >= self.r2_threshold)
 
@@ -232,11 +240,39 @@ class Simplifier:
         edge = session.selected_edge()
         wanted = still and edge is not None and self.has_spline()
         self._one.want(Look(document, (edge,)) if wanted and edge is not None else None)
-        edges = spline_edges(document.network)[:MAX_EDGES]
-        looking = still and self.card == "symbolify"
-        self._all.want(Look(document, edges, self.library) if looking else None)
+        self._want_all(document if still and self.card == "symbolify" else None)
         pruning = still and self.card == "prune"
         self._cut.want(Cut(document, self.node_threshold, self.edge_threshold) if pruning else None)
+
+    def _want_all(self, document: Document | None) -> None:
+        """Look at all edges with splines, some at a time; None: at none."""
+        if document is None:
+            self._whole = None
+            self._all.want(None)
+            return
+        whole = Look(document, spline_edges(document.network), self.library)
+        if self._whole is None or not _same_look(self._whole[0], whole):
+            self._whole = whole, Looks(left=len(whole.edges))
+        self._want_more()
+
+    def _want_more(self) -> None:
+        assert self._whole is not None
+        whole, known = self._whole
+        start = len(known.rows)
+        some = replace(whole, edges=whole.edges[start : start + AT_ONCE])
+        self._all.want(some if known.left and not known.error else None)
+
+    def _take(self) -> None:
+        """The next edges have been looked at."""
+        found = self._all.value
+        if found is None or self._whole is None:
+            return
+        whole, known = self._whole
+        rows = (*known.rows, *found.rows)
+        left = len(whole.edges) - len(rows)
+        self._whole = whole, Looks(rows, found.error, left)
+        self._want_more()
+        self._tell()
 
     def _show_cut(self) -> None:
         """What would go fades on the canvas."""

@@ -56,7 +56,8 @@ function symbolifyPane(send) {
     library.value = state.library;
     const rows = state.rows || [];
     table.hidden = !rows.length;
-    setText(waiting, state.rows ? (rows.length || state.error ? "" : "There is no spline left.") : "Looking …");
+    setText(waiting, state.note || "");
+    waiting.hidden = !state.note;
     body.replaceChildren(...rows.map((row) => h("tr", { class: row.good ? "good" : "low" },
       h("th", { scope: "row" }, link({ title: "Show this edge" }, () => send("select", { edge: row.id }), row.edge)),
       h("td", {}, row.good ? row.function : `${row.function} · stays`), h("td", {}, row.r2))));

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from kanstudio.app.component import Message, Part, script
 from kanstudio.app.present import small
 from kanstudio.app.session import Selection, Session, Topic
-from kanstudio.app.simplifier import Card, Library, Prospect, Simplifier
+from kanstudio.app.simplifier import Card, Library, Looks, Prospect, Simplifier
 from kanstudio.editor.simplify import n_edges
 from kanstudio.scene.labels import edge_name, pretty_function
 from kanstudio.snapping.suggest import Suggestion
@@ -86,7 +86,8 @@ class SimplifyCard(Part):
         return {
             "r2": simplifier.r2_threshold,
             "library": simplifier.library,
-            "rows": rows if looks else None,
+            "rows": rows,
+            "note": _progress(looks),
             "error": looks.error if looks else "",
             "count": len(good),
         }
@@ -136,6 +137,16 @@ def guess(row: Suggestion) -> dict[str, str]:
     # 1.0000 only where nothing is missing.
     r2 = f"{row.r2:.5f}" if row.r2 < 0.99999 else "1" if row.r2 == 1 else f"1 − {1 - row.r2:.0e}"
     return {"key": row.name, "function": name, "r2": r2, "c": str(row.complexity)}
+
+
+def _progress(looks: Looks | None) -> str:
+    """How far the search is; "" at its end."""
+    if looks is None or looks.error:
+        return ""
+    total = len(looks.rows) + looks.left
+    if not total:
+        return "There is no spline left."
+    return f"Looked at {len(looks.rows):,} of {total:,} edges …" if looks.left else ""
 
 
 def _facts(prospect: Prospect, edges: int, hidden: int) -> list[tuple[str, str]]:
