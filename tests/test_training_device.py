@@ -14,7 +14,7 @@ from kanstudio import functions
 from kanstudio.network.build import empty_network
 from kanstudio.network.forward import edge_values, layer_forward, program, stacked, tensors
 from kanstudio.network.network import Network
-from kanstudio.training import Dataset, TrainingSettings
+from kanstudio.training import Dataset, TrainingSettings, objective
 from kanstudio.training.objective import TorchObjective
 from kanstudio.training.packing import packing
 from kanstudio.training.settings import REG_METRICS
@@ -149,3 +149,43 @@ def test_only_functions_of_scipy_bring_values_to_the_host():
         except NotImplementedError:
             waiting.add(name)
     assert waiting == ON_THE_HOST
+
+
+@settings(max_examples=20, deadline=None)
+@given(network=networks(), metric=st.sampled_from(METRICS), weighted=st.booleans())
+def test_features_that_are_kept_change_nothing(network, metric, weighted):
+    data = noise_data(network, weighted=weighted)
+    chosen = TrainingSettings() if metric is None else TrainingSettings(lamb=0.1, reg_metric=metric)
+    flat = torch.tensor(packing(network).pack(network))
+    kept = TorchObjective(network, data, chosen)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objective, "MAX_FEATURES", {})
+        plain = TorchObjective(network, data, chosen)
+    splines = network.layers[0].spline_active.any()
+    assert (bool(kept.train.features), bool(plain.train.features)) == (splines, False)
+    rows = torch.tensor([4, 0, 7])
+    for index in (torch.arange(data.n_train), rows):
+        found, expected = (
+            value_and_gradient(made, flat, made.train.rows(index), chosen.lamb)
+            for made in (kept, plain)
+        )
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_samples_are_shared_and_features_only_on_the_same_grid():
+    network = fill(empty_network([2, 2, 1], seed=1), ("0",), 0)
+    network = network.with_layers(
+        tuple(layer.with_arrays(spline_mask=np.ones_like(layer.spline_mask))
+              for layer in network.layers)
+    )  # fmt: skip
+    data = noise_data(network)
+    first = TorchObjective(network, data, TrainingSettings())
+    layer = network.layers[0]
+    moved = network.with_layers((layer.with_arrays(knots=2 * layer.knots), network.layers[1]))
+    for other, same in ((network, True), (moved, False), ([network, moved], None)):
+        made = TorchObjective(other, data, TrainingSettings(), like=first)
+        assert made.train.x is first.train.x and made.test.y is first.test.y
+        if same is None:
+            assert made.train.features == ()
+        else:
+            assert (made.train.features[0] is first.train.features[0]) == same

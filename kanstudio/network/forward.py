@@ -242,6 +242,14 @@ def _spline_features(plan: LayerProgram, block: SplineBlock, p: LayerTensors, x:
     return torch.cat([splines, others.expand(*splines.shape[:-1], 1)], dim=-1)
 
 
+def spline_features(plan: LayerProgram, p: LayerTensors, x: Tensor) -> tuple[Tensor, ...]:
+    """What the spline blocks of a layer make of x: per block (..., n, S', B + 1).
+
+    For samples that are used again and again on the same grid.
+    """
+    return tuple(_spline_features(plan, block, p, x) for block in plan.blocks)
+
+
 def _spline_weights(block: SplineBlock, p: LayerTensors) -> Tensor:
     """(..., J', S', B + 1): mask * [scale_sp * coef, scale_base], 0 for edges of other blocks."""
     weights = torch.cat(
@@ -280,14 +288,19 @@ def _add(sums: Tensor, dim: int, index: Tensor | None, values: Tensor) -> Tensor
     return sums.index_add(dim, index, values.expand(shape))
 
 
-def subnode_sums(plan: LayerProgram, p: LayerTensors, x: Tensor) -> Tensor:
-    """Sum of all edges into each subnode: x (..., n, S) -> (..., n, J)."""
+def subnode_sums(
+    plan: LayerProgram, p: LayerTensors, x: Tensor, features: tuple[Tensor, ...] = ()
+) -> Tensor:
+    """Sum of all edges into each subnode: x (..., n, S) -> (..., n, J).
+
+    features: `spline_features` of x, where they are known.
+    """
     sums = x.new_zeros((*_leading(p, x), x.shape[-2], plan.n_subnodes))
     for group in plan.groups:
         sums = _add(sums, -1, group.subnodes, _symbolic(group, p, x))
-    for block in plan.blocks:
-        features = _spline_features(plan, block, p, x).flatten(-2)
-        values = features @ _spline_weights(block, p).flatten(-2).mT
+    features = features or spline_features(plan, p, x)
+    for block, known in zip(plan.blocks, features, strict=True):
+        values = known.flatten(-2) @ _spline_weights(block, p).flatten(-2).mT
         sums = _add(sums, -1, block.subnodes, values)
     return sums
 
@@ -304,26 +317,29 @@ def nodes_from_sums(plan: LayerProgram, p: LayerTensors, sums: Tensor) -> Tensor
     return p.node_scale.unsqueeze(-2) * nodes + p.node_bias.unsqueeze(-2)
 
 
-def layer_forward(plan: LayerProgram, p: LayerTensors, x: Tensor) -> Tensor:
+def layer_forward(
+    plan: LayerProgram, p: LayerTensors, x: Tensor, features: tuple[Tensor, ...] = ()
+) -> Tensor:
     """x (..., n, S) -> nodes of the next level (..., n, N)."""
-    return nodes_from_sums(plan, p, subnode_sums(plan, p, x))
+    return nodes_from_sums(plan, p, subnode_sums(plan, p, x, features))
 
 
-def edge_values(plan: LayerProgram, p: LayerTensors, x: Tensor) -> LayerValues:
+def edge_values(
+    plan: LayerProgram, p: LayerTensors, x: Tensor, features: tuple[Tensor, ...] = ()
+) -> LayerValues:
     """Every edge on its own; memory is n * J * S, so choose n with care."""
     shape = (*_leading(p, x), x.shape[-2], plan.n_subnodes, x.shape[-1])
     symbolic, spline = x.new_zeros(shape), x.new_zeros(shape)
     for group in plan.groups:
         symbolic[..., group.subnodes, group.sources] = _symbolic(group, p, x)
-    for block in plan.blocks:
-        values = torch.einsum(
-            "...nif,...jif->...nji", _spline_features(plan, block, p, x), _spline_weights(block, p)
-        )
+    features = features or spline_features(plan, p, x)
+    for block, known in zip(plan.blocks, features, strict=True):
+        values = torch.einsum("...nif,...jif->...nji", known, _spline_weights(block, p))
         if block.sources is not None:
             rows = values.new_zeros((*values.shape[:-1], x.shape[-1]))
             values = rows.index_add(-1, block.sources, values)
         spline = _add(spline, -2, block.subnodes, values)
-    return LayerValues(x, symbolic, spline, subnode_sums(plan, p, x))
+    return LayerValues(x, symbolic, spline, subnode_sums(plan, p, x, features))
 
 
 def check_inputs(n_inputs: int, shape: tuple[int, ...]) -> None:

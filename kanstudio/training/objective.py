@@ -22,6 +22,7 @@ from kanstudio.network.forward import (
     layer_forward,
     nodes_from_sums,
     program,
+    spline_features,
     stacked,
 )
 from kanstudio.network.network import FloatArray, Network, Node
@@ -30,6 +31,9 @@ from kanstudio.training.packing import IntArray, packing
 from kanstudio.training.placement import Placement
 from kanstudio.training.regulariser import NodesAbove, Weights, regulariser
 from kanstudio.training.settings import TrainingSettings
+
+MAX_FEATURES = {"cpu": 2**24, "mps": 2**26, "cuda": 2**29, "meta": 2**24}
+"""So many numbers are kept of what the splines of the first layer make of the samples."""
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 """From predictions and labels, both (n, outputs), to a scalar."""
@@ -58,11 +62,16 @@ class Objective(Protocol):
 
 
 class Samples(NamedTuple):
-    """x (..., n, inputs), y (..., n, outputs), weight (..., n) or None, on the device."""
+    """x (..., n, inputs), y (..., n, outputs), weight (..., n) or None, on the device.
+
+    features: what the splines of the first layer make of x, see `spline_features`; empty
+    where that is worked out in every step.
+    """
 
     x: Tensor
     y: Tensor
     weight: Tensor | None
+    features: tuple[Tensor, ...] = ()
 
     def rows(self, index: Tensor) -> Samples:
         """Those of the rows index (..., n'); leading axes for samples that have none."""
@@ -70,9 +79,8 @@ class Samples(NamedTuple):
         def take(values: Tensor) -> Tensor:
             return values.index_select(0, index.flatten()).reshape(*index.shape, *values.shape[1:])
 
-        return Samples(
-            take(self.x), take(self.y), None if self.weight is None else take(self.weight)
-        )
+        weight = None if self.weight is None else take(self.weight)
+        return Samples(take(self.x), take(self.y), weight, tuple(map(take, self.features)))
 
 
 class TorchObjective:
@@ -113,13 +121,15 @@ class TorchObjective:
             for plan, *layers in zip(layout, *(network.layers for network in networks), strict=True)
         ]
         self._nodes_above = [self._above(level) for level in first.levels[1:]]
-        self.train: Samples
-        self._test: Samples
-        if like is not None:
-            self.train, self._test = like.train, like._test
-            return
-        self.train = self._samples(dataset.train_x, dataset.train_y, dataset.train_weight)
-        self._test = self._samples(dataset.test_x, dataset.test_y, dataset.test_weight)
+        self._knots = [network.layers[0].knots for network in networks]
+        if like is None:
+            train = self._samples(dataset.train_x, dataset.train_y, dataset.train_weight)
+            test = self._samples(dataset.test_x, dataset.test_y, dataset.test_weight)
+        else:
+            train, test = like.train, like.test
+        same = like is not None and self._has_knots_of(like)
+        self.train: Samples = train if same else self._with_features(train)
+        self.test: Samples = test if same else self._with_features(test)
 
     def _tensor(self, values: FloatArray) -> Tensor:
         return torch.tensor(values, dtype=self.dtype, device=self.device)
@@ -128,6 +138,19 @@ class TorchObjective:
         return Samples(
             self._tensor(x), self._tensor(y), None if weight is None else self._tensor(weight)
         )
+
+    def _has_knots_of(self, other: TorchObjective) -> bool:
+        first = other._knots[0]
+        return all(np.array_equal(first, knots) for knots in (*self._knots, *other._knots))
+
+    def _with_features(self, samples: Samples) -> Samples:
+        """The first layer's inputs do not change: nor do its splines, if there is room."""
+        base, plan = self._placements[0].base, self._plans[0]
+        n_features = len(samples.x) * base.knots.shape[-2] * (base.coef.shape[-1] + 1)
+        limit = MAX_FEATURES.get(self.device.type, 0)
+        if base.knots.ndim > 2 or n_features > limit or not plan.blocks:
+            return samples._replace(features=())
+        return samples._replace(features=spline_features(plan, base, samples.x))
 
     def _above(self, level: Sequence[Node]) -> NodesAbove:
         owners = np.repeat(np.arange(len(level)), [node.arity for node in level])
@@ -141,12 +164,12 @@ class TorchObjective:
         parts = flat.split_with_sizes(self._sizes, dim=-1)
         layers = [place.place(part) for place, part in zip(self._placements, parts, strict=True)]
         if self._lamb == 0:
-            prediction = _forward(self._train_plans, layers, samples.x)
+            prediction = _forward(self._train_plans, layers, samples)
             return self._loss(prediction, samples), flat.new_zeros(flat.shape[:-1])
-        x, values = samples.x, []
+        x, features, values = samples.x, samples.features, []
         for plan, layer in zip(self._train_plans, layers, strict=True):
-            values.append(edge_values(plan, layer, x))
-            x = nodes_from_sums(plan, layer, values[-1].subnodes)
+            values.append(edge_values(plan, layer, x, features))
+            x, features = nodes_from_sums(plan, layer, values[-1].subnodes), ()
         coefs = [
             place.coefficients(part) for place, part in zip(self._placements, parts, strict=True)
         ]
@@ -157,7 +180,7 @@ class TorchObjective:
         """The loss on the test samples, with flat's leading axes."""
         parts = flat.split_with_sizes(self._sizes, dim=-1)
         layers = [place.place(part) for place, part in zip(self._placements, parts, strict=True)]
-        return self._loss(_forward(self._plans, layers, self._test.x), self._test)
+        return self._loss(_forward(self._plans, layers, self.test), self.test)
 
     def _loss(self, prediction: Tensor, samples: Samples) -> Tensor:
         if self._loss_fn is not None:
@@ -189,9 +212,12 @@ class TorchObjective:
             return float(self.test_loss(self._tensor(params)))
 
 
-def _forward(plans: Sequence[LayerProgram], layers: Sequence[LayerTensors], x: Tensor) -> Tensor:
+def _forward(
+    plans: Sequence[LayerProgram], layers: Sequence[LayerTensors], samples: Samples
+) -> Tensor:
+    x, features = samples.x, samples.features
     for plan, layer in zip(plans, layers, strict=True):
-        x = layer_forward(plan, layer, x)
+        x, features = layer_forward(plan, layer, x, features), ()
     return x
 
 

@@ -18,7 +18,7 @@ class Placement:
     """
 
     def __init__(self, base: LayerTensors, plan: LayerPacking) -> None:
-        self._base = base
+        self.base = base
         self._n_basis = plan.n_basis
         self._n_splines, self._n_symbolic = len(plan.spline_edges), len(plan.symbolic_edges)
         self._splines = self._index(plan.spline_edges)
@@ -28,10 +28,10 @@ class Placement:
 
     def _index(self, edges: IntArray) -> tuple[Tensor, Tensor] | None:
         """(subnodes, sources) of these edges; None if they are all edges, in order."""
-        subnodes, sources = self._base.spline_mask.shape[-2:]
+        subnodes, sources = self.base.spline_mask.shape[-2:]
         if len(edges) == subnodes * sources:
             return None
-        device = self._base.spline_mask.device
+        device = self.base.spline_mask.device
         rows, columns = torch.tensor(np.ascontiguousarray(edges.T), device=device)
         return rows, columns
 
@@ -42,14 +42,14 @@ class Placement:
         if self._n_splines:
             block = self._splines_of(splines)
             coef, base, sp = block.split_with_sizes([self._n_basis, 1, 1], dim=-1)
-            changes["coef"] = _written(self._base.coef, self._splines, coef, 1)
+            changes["coef"] = _written(self.base.coef, self._splines, coef, 1)
             for name, values in (("scale_base", base), ("scale_sp", sp)):
-                old = getattr(self._base, name)
+                old = getattr(self.base, name)
                 changes[name] = _written(old, self._splines, values.squeeze(-1), 0)
         if self._n_symbolic:
             values = symbolic.reshape(*symbolic.shape[:-1], self._n_symbolic, 4)
-            changes["affine"] = _written(self._base.affine, self._symbolic, values, 1)
-        return self._base._replace(**changes)
+            changes["affine"] = _written(self.base.affine, self._symbolic, values, 1)
+        return self.base._replace(**changes)
 
     def coefficients(self, part: Tensor) -> Tensor:
         """(..., E, B): the coefficients of the active splines."""
