@@ -28,10 +28,16 @@ from kanstudio.formula import algebra, numbers
 Join = Callable[[Iterable[sympy.Expr]], sympy.Expr]
 
 _SLOT = sympy.Symbol("x")
+# A function of more cores, or of more in one another, has too long a name.
+_LARGEST = 100
+_DEEPEST = 24
 
 
 def compacted(roots: Sequence[Affine]) -> list[Affine]:
-    """The interned expressions with every function of one value in one piece."""
+    """The interned expressions with every function of one value in one piece.
+
+    In several pieces where one would be too long to be a name.
+    """
     work = _Compaction()
     for core in postorder(roots):
         work.settle(core)
@@ -42,39 +48,48 @@ class _Compaction:
     """What each core is as a function of the one value that it depends on.
 
     waist: the lowest core that everything below a core goes through; a core of several
-    values is its own. text: the core as an expression of its waist, called x.
+    values is its own, and so is one that takes too much to write. text: the core as an
+    expression of its waist, called x, with so many cores, and so many in one another.
     """
 
     def __init__(self) -> None:
         self.waist: dict[int, Core] = {}
         self.text: dict[int, sympy.Expr] = {}
+        self.size: dict[int, int] = {}
+        self.depth: dict[int, int] = {}
         self.form: dict[int, Affine] = {}
 
     def settle(self, core: Core) -> None:
-        waists = {id(self.waist[id(inner)]): self.waist[id(inner)] for inner in operands(core)}
-        if isinstance(core, Variable) or len(waists) > 1:
-            self.waist[id(core)], self.text[id(core)] = core, _SLOT
-            self.form[id(core)] = self._partly(core)
+        """Find the waist of a core; those of its operands are known."""
+        below = list(operands(core))
+        waists = {id(self.waist[id(inner)]): self.waist[id(inner)] for inner in below}
+        size = 1 + sum(self.size[id(inner)] for inner in below)
+        depth = 1 + max((self.depth[id(inner)] for inner in below), default=0)
+        if len(waists) == 1 and size <= _LARGEST and depth <= _DEEPEST:
+            (self.waist[id(core)],) = waists.values()
+            self.text[id(core)] = self._expression(core)
+            self.size[id(core)], self.depth[id(core)] = size, depth
             return
-        (waist,) = waists.values()
-        self.waist[id(core)] = waist
-        self.text[id(core)] = self._expression(core)
-        self.form[id(core)] = self._edge(core, waist)
+        self.waist[id(core)], self.text[id(core)] = core, _SLOT
+        self.size[id(core)], self.depth[id(core)] = 1, 0
+        self.form[id(core)] = self._partly(core)
 
     def affine(self, value: Affine) -> Affine:
+        """The value with its core in its new form."""
         if value.core is None:
             return value
+        if id(value.core) not in self.form:
+            self.form[id(value.core)] = self._edge(value.core, self.waist[id(value.core)])
         form = self.form[id(value.core)]
         return add([(value.scale, form), (1.0, Affine(0.0, None, value.bias))])
 
     def _edge(self, core: Core, waist: Core) -> Affine:
         """The core as one function of its waist; as it is where that has no name."""
-        inner = self.form[id(waist)]
         if isinstance(core, Apply) and core.argument.core is waist:
             return apply(core.function, self.affine(core.argument))
         try:
             name = functions.compose(self.text[id(core)], _SLOT)
-            return apply(name, inner)
+            return apply(name, self.form[id(waist)])
         except (KanStudioError, OverflowError):
             return self._partly(core)
 
@@ -92,13 +107,19 @@ class _Compaction:
                 return multiply(self._grouped(list(core.factors), algebra.multiply))
 
     def _grouped(self, parts: list[Affine], join: Join) -> list[Affine]:
-        """The parts, those with one waist in one."""
-        groups: dict[int, list[Affine]] = {}
+        """The parts, those with one waist in one, or in few where that is too long."""
+        groups: dict[int, list[list[Affine]]] = {}
+        sizes: dict[int, int] = {}
         for part in parts:
             assert part.core is not None
-            groups.setdefault(id(self.waist[id(part.core)]), []).append(part)
+            waist, size = id(self.waist[id(part.core)]), self.size[id(part.core)]
+            sizes[waist] = sizes.get(waist, _LARGEST) + size
+            if sizes[waist] > _LARGEST:
+                groups.setdefault(waist, []).append([])
+                sizes[waist] = size
+            groups[waist][-1].append(part)
         made: list[Affine] = []
-        for group in groups.values():
+        for group in (group for several in groups.values() for group in several):
             joined = self._joined(group, join) if len(group) > 1 else None
             made += [self.affine(part) for part in group] if joined is None else [joined]
         return made

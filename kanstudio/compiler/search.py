@@ -49,8 +49,13 @@ def smallest(roots: Sequence[Affine], n_inputs: int, limit_s: float) -> tuple[Pl
 
 
 def related(roots: Sequence[Affine]) -> list[Affine]:
-    """Interned expressions with v**2/c**2 written as (v/c)**2 wherever v/c is there."""
+    """Interned expressions with v**2/c**2 written as (v/c)**2 wherever v/c is there.
+
+    Larger ones stay as they are: every product is compared with every other.
+    """
     cores = list(postorder(roots))
+    if len(cores) > MAX_CORES:
+        return list(roots)
     products = [core for core in cores if isinstance(core, Product)]
     found = {id(core): new for core in products for new in powered(core, products)}
     return Interner().roots(roots, found)
