@@ -62,10 +62,12 @@ class SimplifyingKAN(KANModule):
     ) -> Suggestions:
         """The topk functions that edge (l, i, j) looks like; the model does not change.
 
-        i: the node of level l, j: the subnode of level l + 1. a_range, b_range: (low, high);
-        None lets the samples decide. lib: names of functions, "all" for the whole function
-        table, None for pykan's and those that users added. The best one has the least
-        ``weight_simple * c_loss_fun(complexity) + (1 - weight_simple) * r2_loss_fun(r2)``.
+        i: the node of level l, j: the subnode of level l + 1. a_range, b_range: (low, high)
+        of a and b; both None let the samples decide, one alone makes the other (-10, 10).
+        lib: names of functions, "all" for the whole function table, None for pykan's and
+        those that users added. The best one has the least
+        ``weight_simple * c_loss_fun(complexity) + (1 - weight_simple) * r2_loss_fun(r2)``,
+        where each number that the function has counts 0.02 of complexity.
         verbose is accepted for pykan's callers: print the answer to see the table.
         """
         edge = EdgeRef(l, i, j)
@@ -74,7 +76,7 @@ class SimplifyingKAN(KANModule):
             self.network(), self._seen(), [edge], lib,
             a_range=a_range, b_range=b_range, taste=taste,
         )  # fmt: skip
-        return Suggestions(rows[:topk])
+        return Suggestions(rows[: checks.whole("topk", topk, 1)])
 
     def fix_symbolic(  # noqa: PLR0917 - pykan's signature
         self,
@@ -228,12 +230,13 @@ class SimplifyingKAN(KANModule):
         """
         network = self.network()
         found = measure(network, self._seen())
-        known, weights = checks.integer(l), None
+        level = None if l is None else checks.whole("a level", l, 1)
+        weights = None
         if out_score is not None:
             weights = np.asarray(out_score, dtype=np.float64)
-        elif known is not None and known <= network.depth:
-            weights = found.node_scores[known]
-        scores = torch.tensor(attribution(network, found, l, weights))
+        elif level is not None and level <= network.depth:
+            weights = found.node_scores[level]
+        scores = torch.tensor(attribution(network, found, level, weights))
         return scores if i is None else scores[i]
 
     @property

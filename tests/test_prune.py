@@ -250,6 +250,12 @@ def test_attribute_is_pykans() -> None:
         theirs = model.attribute(level).detach().numpy()
         assert mine.attribute(level).numpy() == pytest.approx(theirs, rel=5e-3)
         assert mine.attribute(level, 1).numpy() == pytest.approx(theirs[1], rel=5e-3)
+    with pytest.raises(EditError, match="a level is a whole number of at least 1"):
+        mine.attribute(0)
+    with pytest.raises(DataError, match="levels 1 to 2"):
+        mine.attribute(3)
+    with pytest.raises(DataError, match="2 nodes"):
+        mine.attribute(2, out_score=[1.0])
     model.attribute()
     assert mine.feature_score.numpy() == pytest.approx(
         model.feature_score.detach().numpy(), rel=5e-3

@@ -199,6 +199,16 @@ def test_numbers_come_in_their_simplest_form() -> None:
         assert affine == pytest.approx(np.array(true), abs=1e-4), name
 
 
+def test_many_samples_are_thinned_but_not_at_the_ends() -> None:
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(0, 1, 20_000), [-0.25, 2.0]])
+    y = np.sqrt(x + 0.25)
+    (affine, _), r2 = fit(x, y, "x^0.5", "x")
+    assert r2[0] > 1 - 1e-9
+    assert affine == pytest.approx(np.array([1, 0.25, 1, 0]), abs=1e-5)
+    assert functions.get("x^0.5").inside(torch.tensor(affine[0] * x + affine[1])).all()
+
+
 def test_ranges_are_kept() -> None:
     x = np.linspace(-1, 1, 80)
     y = np.sin(5 * x + 1)
@@ -263,6 +273,7 @@ def test_functions_of_users_are_in_the_library() -> None:
         (lambda n, x: suggestions(n, x * math.nan, [EDGE]), "not 0"),
         (lambda n, x: suggestions(n, x, [EdgeRef(0, 5, 0)]), "there is no edge"),
         (lambda n, x: suggestions(n, x, [EdgeRef(7, 0, 0)]), "there are layers 0 to 0"),
+        (lambda n, x: suggestions(n, x, [EdgeRef(-1, 0, 0)]), "whole number"),
         (lambda n, x: suggestions(n, x, [EDGE], ["sni"]), "did you mean sin"),
         (lambda n, x: suggestions(n, x, [EDGE], "some"), '"all"'),
         (lambda n, x: suggestions(n, x, [EDGE], a_range=(2, 1)), "low < high"),

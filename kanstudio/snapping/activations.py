@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kanstudio.errors import DataError, EditError
+from kanstudio.network import checks
 from kanstudio.network.forward import (
     check_inputs,
     edge_values,
@@ -32,6 +33,8 @@ class Activations(NamedTuple):
 
 def check_edge(network: Network, edge: EdgeRef) -> None:
     """EditError if the network has no such edge."""
+    for index in (edge.layer, edge.source, edge.subnode):
+        checks.whole("an index of an edge", index, 0)
     if not 0 <= edge.layer < network.depth:
         raise EditError(
             f"there is no layer {edge.layer}: there are layers 0 to {network.depth - 1}"

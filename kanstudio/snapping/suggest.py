@@ -113,8 +113,8 @@ def suggestions(
 
     A function counts only where it has a value at every sample, so that an edge may have
     no suggestion. An edge that is constant has one, "0". a_range, b_range: (low, high) of a
-    and b; None lets the samples decide. The same call gives the same bits.
-    Raises EditError, DataError, UnknownFunctionError.
+    and b; both None let the samples decide, one alone makes the other (-10, 10). The same
+    call gives the same bits. Raises EditError, DataError, UnknownFunctionError.
     """
     taste = taste or Taste()
     known = library(lib)
