@@ -12,6 +12,7 @@ import nbformat
 import numpy as np
 import pytest
 import sympy
+import torch
 from scipy.special import ellipk
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,6 +96,27 @@ def test_special_functions_are_as_exact_as_their_table_says(monkeypatch) -> None
     monkeypatch.setattr(example, "N_SAMPLES", 1500)
     case = next(case for case in example.CASES if case.name == "sph_harm(0, 1, x, y)")
     assert example.solve(case).rmse < 2 * case.paper[1]
+
+
+def test_known_figures_are_made_again() -> None:
+    """Those that take a moment; the table must hold all of them, and none far above pykan's."""
+    example = load(EXAMPLES / "reference_figures.py")
+    cells = [line.split("|") for line in example.TABLE.read_text("utf-8").splitlines()]
+    figures = {
+        c[1].strip(): (c[2], c[3].split(":")[0]) for c in cells if len(c) > 4 and "e-" in c[2]
+    }
+    assert len(figures) == 12
+    for theirs, ours in figures.values():
+        assert float(ours) <= 2 * float(theirs)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = [*example.feynman_36(), *example.hellokan()]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert [row.what for row in found] == list(figures)[:6]
+    for row in found:
+        assert row.value <= 2 * float(row.theirs), row
+    assert "exp(x2^2 + sin(pi*x1))" in found[5].ours
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX kernel")
