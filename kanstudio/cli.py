@@ -75,6 +75,7 @@ def run_serve(arguments: argparse.Namespace) -> int:
             show=not arguments.no_browser,
             num_procs=arguments.num_procs,
             allow_origin=arguments.allow_origin,
+            scheduler=arguments.scheduler,
         )
     except OSError as error:
         reason = error.strerror or error

@@ -81,6 +81,9 @@ class FakeRunner:
     def __init__(self) -> None:
         self.runs: list[FakeRun] = []
 
+    def devices(self) -> tuple[str, ...]:
+        return ("cpu",)
+
     def start(self, *order: Any, paused: bool, observer: Any, arguments: Any) -> FakeRun:
         self.runs.append(FakeRun(order, paused, lambda network: observer(network, *arguments)))
         return self.runs[-1]

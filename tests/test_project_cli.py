@@ -232,8 +232,9 @@ def test_serve_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
     monkeypatch.setattr(serve, "serve", lambda *a, **options: seen.extend([*a, options]))
     assert run("serve", "--port", "0", "--host", "0.0.0.0", "--no-browser",
-               "--allow-origin", "hall.example") == 0  # fmt: skip
-    options = {"show": False, "num_procs": 1, "allow_origin": ["hall.example"]}
+               "--allow-origin", "hall.example", "--scheduler", "tcp://lab:8786") == 0  # fmt: skip
+    options = {"show": False, "num_procs": 1, "allow_origin": ["hall.example"],
+               "scheduler": "tcp://lab:8786"}  # fmt: skip
     assert seen == [0, "0.0.0.0", options]
 
 

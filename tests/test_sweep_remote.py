@@ -17,6 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kanstudio.app.desk import Desk
+from kanstudio.app.session import Session
+from kanstudio.app.workshop import SCHEDULER, trainer, use_scheduler
+from kanstudio.editor.commands import Perturb
+from kanstudio.editor.document import new_document
 from kanstudio.errors import TrainingError
 from kanstudio.network.build import empty_network
 from kanstudio.network.network import Network
@@ -209,6 +214,36 @@ def _describe(network: Network, number: int) -> tuple[int, int]:
     return number, network.layers[0].coef.shape[-1]
 
 
+def test_the_studios_runs_go_to_the_cluster(cluster, monkeypatch):
+    local = cluster.submit(_address(cluster)).result()
+    monkeypatch.setenv(SCHEDULER, "")
+    use_scheduler(local)
+    session = Session(new_document("sin(x)*y"))
+    session.do(Perturb("all", 0.1))
+    desk = Desk(session, trainer)
+    desk.settings = TrainingSettings(steps=30)
+    desk.train()
+    end = time.monotonic() + 60
+    while desk.state == "training":
+        assert time.monotonic() < end
+        desk.tick()
+        time.sleep(0.02)
+    assert desk.state == "idle", desk.message
+    assert len(session.document.losses) == 30
+    assert desk.max_error is not None
+    runner = trainer()
+    assert isinstance(runner, ClusterRunner)
+    assert runner is trainer()
+    runner.cluster.close()
+    monkeypatch.setattr(cluster_module, "CONNECT_S", 0.5)
+    with pytest.raises(TrainingError, match=r"there is no Dask scheduler at tcp://127\.0\.0\.1:1"):
+        use_scheduler("tcp://127.0.0.1:1")
+
+
+async def _address(cluster: Cluster) -> str:
+    return str((await cluster.client()).scheduler.address)
+
+
 def test_what_cannot_work_is_refused(cluster, network, data):
     runner = ClusterRunner(cluster)
     with pytest.raises(TrainingError, match="nothing to train"):
@@ -219,7 +254,7 @@ def test_what_cannot_work_is_refused(cluster, network, data):
     watch.until(lambda: watch.run.ended)
     assert watch.run.state == "error"
     assert "there is no device cuda:7" in watch.last.message
-    assert cluster.devices()[0] == "cpu"
+    assert runner.devices()[0] == "cpu"
 
 
 def test_a_scheduler_elsewhere_is_used_by_its_address(cluster, network, data, monkeypatch):

@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -26,8 +25,7 @@ from kanstudio.editor.history import History
 from kanstudio.errors import KanStudioError, TrainingError
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import FloatArray, Network
-from kanstudio.training.checks import available_devices
-from kanstudio.training.runner import RunHandle, Runner, RunStatus
+from kanstudio.training.runner import RunHandle, RunStatus, Trainer
 from kanstudio.training.settings import TrainingSettings
 
 State = Literal["idle", "training", "paused", "error"]
@@ -76,7 +74,7 @@ def observe(
 class Desk:
     """Starts, pauses and ends the runs of one session."""
 
-    def __init__(self, session: Session, runner: Callable[[], Runner]) -> None:
+    def __init__(self, session: Session, runner: Callable[[], Trainer]) -> None:
         self._session = session
         self._refusal = Refusal(session)
         self._runner = runner
@@ -96,9 +94,9 @@ class Desk:
         self.rate = 0.0
         session.before_edit = self.settle
 
-    @cached_property
+    @property
     def devices(self) -> tuple[str, ...]:
-        return available_devices()
+        return self._runner().devices()
 
     # What a person does.
 

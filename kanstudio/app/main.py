@@ -7,11 +7,11 @@ import torch
 
 from kanstudio.app.lobby import shared_lobby
 from kanstudio.app.page import create_page
-from kanstudio.training.runner import shared_runner
+from kanstudio.app.workshop import trainer
 
 pn.extension("mathjax")
 # Several threads on small tensors are slower than one, and other sessions want the cores.
 torch.set_num_threads(1)
 # Started early: the first Train need not wait for a process.
-shared_runner()
-create_page(shared_runner, shared_lobby()).servable()
+trainer()
+create_page(trainer, shared_lobby()).servable()

@@ -27,7 +27,7 @@ from kanstudio.app.views.simplify import SimplifyCard
 from kanstudio.app.views.status import StatusLine
 from kanstudio.app.views.topbar import TopBar
 from kanstudio.errors import KanStudioError
-from kanstudio.training.runner import Runner
+from kanstudio.training.runner import Trainer
 
 TICK_MS = 50
 
@@ -72,7 +72,7 @@ class Studio:
 
     def __init__(
         self,
-        runner: Callable[[], Runner],
+        runner: Callable[[], Trainer],
         session: Session | None = None,
         *,
         lobby: Lobby | None = None,
@@ -168,7 +168,7 @@ def _asked_for() -> Session | None:
     return None if document is None else Session(document, "open link")
 
 
-def create_page(runner: Callable[[], Runner], lobby: Lobby | None = None) -> Any:
+def create_page(runner: Callable[[], Trainer], lobby: Lobby | None = None) -> Any:
     """A page for one visitor; call it while the visitor's document is current."""
     studio = Studio(runner, _asked_for(), lobby=lobby)
     callback = pn.state.add_periodic_callback(studio.tick, period=TICK_MS)

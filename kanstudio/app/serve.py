@@ -10,6 +10,7 @@ import panel as pn
 from bokeh.server.server import Server
 from tornado.process import task_id
 
+from kanstudio.app.workshop import use_scheduler
 from kanstudio.errors import KanStudioError
 
 APP = Path(__file__).with_name("main.py")
@@ -22,12 +23,16 @@ def serve(
     show: bool = True,
     num_procs: int = 1,
     allow_origin: Sequence[str] = (),
+    scheduler: str | None = None,
 ) -> None:
     """Serve the Studio until interrupted; prints the address, port 0 takes a free one.
 
     allow_origin: HOST or HOST:PORT as people type it into their browsers; pages from
-    elsewhere get no connection. This machine's own names are always allowed.
+    elsewhere get no connection. This machine's own names are always allowed. scheduler: the
+    address of a Dask scheduler, to whose workers all training goes.
     """
+    if scheduler is not None:
+        use_scheduler(scheduler)
     server: Server = pn.serve(
         {"/": str(APP)}, port=port, address=host, show=False, start=False, verbose=False,
         num_procs=num_procs, title="KAN Studio", websocket_origin=origins(allow_origin, port),

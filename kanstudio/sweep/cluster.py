@@ -31,6 +31,7 @@ START_S = 600.0
 """On a busy machine processes may need long to import everything."""
 CLOSE_S = 10.0
 COUNT_EVERY_S = 1.0
+LOOK_EVERY_S = 5.0
 _ONE_THREAD = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
 
 
@@ -57,6 +58,8 @@ class Cluster:
         self._workers: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._connecting = asyncio.Lock()
+        self._devices: tuple[str, ...] = ("cpu",)
+        self._looked_at = -LOOK_EVERY_S
         self._counted = -COUNT_EVERY_S, 1
         self._closed = False
         self._loop = asyncio.new_event_loop()
@@ -83,10 +86,17 @@ class Cluster:
         """Wait until there is a connection. Raises TrainingError."""
         self.submit(self.client()).result()
 
+    @property
     def devices(self) -> tuple[str, ...]:
-        """The devices that the workers have, without repetition; "cpu" is always there."""
-        found = self.submit(self._described()).result()
-        return tuple(dict.fromkeys(["cpu", *(name for names in found for name in names)]))
+        """The devices of the workers, as last heard; "cpu" is always there."""
+        return self._devices
+
+    def look(self) -> None:
+        """Ask the workers for their devices; waits for nothing, and a failure changes nothing."""
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_EVERY_S:
+            self._looked_at = now
+            self.submit(self._describe())
 
     def n_slots(self) -> int:
         """How many runs the workers can train at once, as of about a second ago; at least 1."""
@@ -108,12 +118,22 @@ class Cluster:
                 )
             if client is None:
                 address = self.address or await self._start_here()
-                self._client = client = await _connected(address)
+                client = await _connected(address)
+                try:
+                    await self._meet(client)
+                except TrainingError:
+                    await client.close()
+                    raise
+                self._client = client
             return client
 
-    async def _described(self) -> list[tuple[str, ...]]:
-        client = await self.client()
-        return [devices for _, devices in (await _descriptions(client)).values()]
+    async def _describe(self) -> None:
+        await self._meet(await self.client())
+
+    async def _meet(self, client: Client) -> None:
+        described = await _descriptions(client)
+        names = [name for _, devices in described.values() for name in devices]
+        self._devices = tuple(dict.fromkeys(["cpu", *names]))
 
     async def _threads(self) -> int:
         client = await self.client()
@@ -188,7 +208,6 @@ async def _connected(address: str) -> Client:
             f"there is no Dask scheduler at {address} ({type(error).__name__}): start one there "
             "with `dask scheduler`, and workers with `dask worker`"
         ) from error
-    await _descriptions(client)
     return client
 
 

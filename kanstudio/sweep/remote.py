@@ -61,6 +61,11 @@ class ClusterRunner:
         self._errands: set[asyncio.Task[None]] = set()
         self._minding = False
 
+    def devices(self) -> tuple[str, ...]:
+        """The devices of the workers, as last heard."""
+        self.cluster.look()
+        return self.cluster.devices
+
     def start(
         self,
         network: Network,

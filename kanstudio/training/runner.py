@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from kanstudio.errors import TrainingError
 from kanstudio.network.network import Network
 from kanstudio.training.checkpoint import Checkpoint
-from kanstudio.training.checks import check_run
+from kanstudio.training.checks import available_devices, check_run
 from kanstudio.training.data import Dataset
 from kanstudio.training.progress import Progress
 from kanstudio.training.settings import TrainingSettings
@@ -63,6 +63,25 @@ class Keeper(Protocol):
 
     def drop(self, handle: RunHandle) -> None:
         """End a run of which nobody wants to hear any more."""
+
+
+class Trainer(Protocol):
+    """What starts runs, here or elsewhere; see ``Runner``."""
+
+    def start(
+        self,
+        network: Network,
+        dataset: Dataset,
+        settings: TrainingSettings,
+        *,
+        paused: bool = False,
+        checkpoint: Checkpoint | None = None,
+        observer: Callable[..., Any] | None = None,
+        arguments: tuple[Any, ...] = (),
+    ) -> RunHandle: ...
+
+    def devices(self) -> tuple[str, ...]:
+        """The devices that runs may name, as far as is known; "cpu" is always there."""
 
 
 class RunHandle:
@@ -238,6 +257,7 @@ class Runner:
     def __init__(self, n_workers: int | None = None) -> None:
         cores = len(os.sched_getaffinity(0)) if _CAN_FORK else os.cpu_count() or 1
         self._n_workers = n_workers or max(1, min(cores - 1, MAX_WORKERS))
+        self._devices = available_devices()
         self._lock = threading.RLock()
         self._ids = itertools.count(1)
         self._workers: list[_Worker] = []
@@ -253,6 +273,10 @@ class Runner:
         """Process ids of the workers that are ready."""
         with self._lock:
             return [worker.pid for worker in self._workers if worker.pid is not None]
+
+    def devices(self) -> tuple[str, ...]:
+        """The devices of this machine."""
+        return self._devices
 
     def start(
         self,
