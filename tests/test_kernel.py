@@ -42,7 +42,7 @@ def cases(draw: st.DrawFn) -> tuple[Network, Dataset, bool]:
     names = draw(st.sampled_from([("0", "x", "sin"), NAMES]))
     network = fill(network, names, seed)
     rng = np.random.default_rng(seed)
-    n = draw(st.sampled_from([1, 7, 128, 200]))
+    n = draw(st.sampled_from([1, 7, TILE, TILE + 72]))
     d, o = len(width[0]) and width[0][0], sum(width[-1])
     x, y = rng.uniform(-1.3, 1.3, (n + 20, d)), rng.normal(size=(n + 20, o))
     if draw(st.booleans()):

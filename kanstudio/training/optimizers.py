@@ -18,7 +18,7 @@ import numpy as np
 
 from kanstudio.network.network import FloatArray
 from kanstudio.training.jacobian import Linearization
-from kanstudio.training.kernel import adam
+from kanstudio.training.kernel import adam, lbfgs
 from kanstudio.training.linesearch import LineSearch
 from kanstudio.training.objective import Evaluation
 
@@ -139,7 +139,7 @@ class LBFGS:
         self._lamb = lamb
 
     def start(self, size: int) -> Memory:
-        return _Curvature().memory(size)
+        return _Curvature.nothing(size)
 
     def forget(self, memory: Memory) -> Memory:
         """Curvature of another objective misleads: start from the gradient again."""
@@ -149,7 +149,7 @@ class LBFGS:
         return self.forget(memory)
 
     def step(self, memory: Memory, params: FloatArray, problem: Problem, rate: float) -> Step:
-        curvature = _Curvature(memory)
+        curvature = _Curvature(memory, self.HISTORY)
         here = problem.evaluate(params)
         budget = self.MAX_EVALUATIONS - 1
         for _ in range(self.MAX_ITERATIONS):
@@ -159,72 +159,86 @@ class LBFGS:
             slope = float(direction @ here.gradient)
             if not slope < 0:
                 # Rounding made the curvature useless: fall back to steepest descent.
-                curvature = _Curvature()
+                curvature.forget()
                 direction = -here.gradient
                 slope = -float(here.gradient @ here.gradient)
                 if not slope < 0:
                     break
             first = rate
-            if not curvature.moves:
+            if not curvature.count:
                 first *= min(1.0, 1 / float(np.abs(here.gradient).sum()))
             search = LineSearch(params, direction, problem.evaluate, self._lamb, budget)
             value = here.mse + self._lamb * here.reg
             length, there = search.run(value, slope, first, here)
             budget -= search.count
             if length == 0:
-                if not curvature.moves:
+                if not curvature.count:
                     break
-                curvature = _Curvature()
+                curvature.forget()
                 continue
             move = length * direction
-            curvature.remember(move, there.gradient - here.gradient, self.HISTORY)
+            curvature.remember(move, there.gradient - here.gradient)
             params, here = params + move, there
-        return Step(params, here, curvature.memory(len(params)))
+        return Step(params, here, curvature.memory())
 
 
 class _Curvature:
-    """The last moves and the changes of the gradient along them, the oldest first."""
+    """The last moves and the changes of the gradient along them.
 
-    def __init__(self, memory: Memory | None = None) -> None:
-        known = memory or {}
-        self.moves: list[FloatArray] = list(known.get("moves", ()))
-        self.changes: list[FloatArray] = list(known.get("changes", ()))
-        self.inverses: list[float] = [float(value) for value in known.get("inverses", ())]
-        self.scale = float(known.get("scale", 1.0))
+    Rows of arrays that are written in turn; the oldest of ``count`` pairs is in row ``first``.
+    """
 
-    def memory(self, size: int) -> Memory:
+    def __init__(self, memory: Memory, limit: int) -> None:
+        size = memory["moves"].shape[1]
+        self._limit = limit
+        self.first, self.count = 0, len(memory["moves"])
+        self._moves, self._changes = np.empty((2, limit, size))
+        self._inverses, self._weights = np.empty((2, limit))
+        self._moves[: self.count] = memory["moves"]
+        self._changes[: self.count] = memory["changes"]
+        self._inverses[: self.count] = memory["inverses"]
+        self._scale = float(memory["scale"])
+        self._direct = lbfgs.code()
+
+    @staticmethod
+    def nothing(size: int) -> Memory:
+        """The memory without a pair."""
+        none = np.empty((0, size))
+        return {"moves": none, "changes": none, "inverses": np.empty(0), "scale": np.array(1.0)}
+
+    def memory(self) -> Memory:
+        """The pairs, the oldest first."""
+        rows = (self.first + np.arange(self.count)) % self._limit
         return {
-            "moves": np.array(self.moves).reshape(-1, size),
-            "changes": np.array(self.changes).reshape(-1, size),
-            "inverses": np.array(self.inverses),
-            "scale": np.array(self.scale),
+            "moves": self._moves[rows],
+            "changes": self._changes[rows],
+            "inverses": self._inverses[rows],
+            "scale": np.array(self._scale),
         }
 
-    def remember(self, move: FloatArray, change: FloatArray, limit: int) -> None:
+    def forget(self) -> None:
+        self.first, self.count, self._scale = 0, 0, 1.0
+
+    def remember(self, move: FloatArray, change: FloatArray) -> None:
         curvature = float(move @ change)
         square = float(change @ change)
         # A pair without positive curvature would make the direction point uphill.
         if not (curvature > 0 and square > 0 and np.isfinite(square / curvature)):
             return
-        if len(self.moves) == limit:
-            for values in (self.moves, self.changes, self.inverses):
-                del values[0]
-        self.moves.append(move)
-        self.changes.append(change)
-        self.inverses.append(1 / curvature)
-        self.scale = curvature / square
+        row = (self.first + self.count) % self._limit
+        if self.count == self._limit:
+            self.first = (self.first + 1) % self._limit
+        else:
+            self.count += 1
+        self._moves[row], self._changes[row] = move, change
+        self._inverses[row] = 1 / curvature
+        self._scale = curvature / square
 
     def direction(self, gradient: FloatArray) -> FloatArray:
         """Downhill, by the inverse Hessian that the pairs make up (algorithm 7.4)."""
-        direction = -gradient
-        pairs = list(zip(self.moves, self.changes, self.inverses, strict=True))
-        weights = []
-        for move, change, inverse in reversed(pairs):
-            weight = inverse * float(move @ direction)
-            direction -= weight * change
-            weights.append(weight)
-        if pairs:
-            direction *= self.scale
-        for (move, change, inverse), weight in zip(pairs, reversed(weights), strict=True):
-            direction += (weight - inverse * float(change @ direction)) * move
-        return direction
+        result = np.empty_like(gradient)
+        self._direct(
+            gradient, self._moves, self._changes, self._inverses, self.first, self.count,
+            self._scale, self._weights, result,
+        )  # fmt: skip
+        return result

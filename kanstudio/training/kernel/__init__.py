@@ -6,7 +6,7 @@
 - splines, blocks: B-splines of a tile of samples, and sums over the edges of a layer.
 - weights: from parameters to the factors of B-splines and back.
 - sweep: forward and backward through all layers for a tile of samples.
-- entry, adam: what Python calls: an evaluation, and Adam's update.
+- entry, adam, lbfgs: what Python calls: an evaluation, Adam's update, L-BFGS's direction.
 - objective: the same interface as TorchObjective.
 """
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kanstudio.network.build import empty_network
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.data import Dataset
-from kanstudio.training.kernel import adam
+from kanstudio.training.kernel import adam, lbfgs
 from kanstudio.training.kernel.compiled import entry_point, in_another_process, on_disk
 from kanstudio.training.kernel.entry import FILL, GRADIENT, LOSS, PENALTY, evaluate
 from kanstudio.training.kernel.penalty import METRICS
@@ -156,6 +156,7 @@ def warm_up() -> None:
     """Compile the kernel, or load what was compiled on this machine before."""
     _smallest(cached=True)
     adam.code()
+    lbfgs.code()
 
 
 def _smallest(*, cached: bool) -> KernelObjective:

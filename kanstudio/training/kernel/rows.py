@@ -12,7 +12,7 @@ import numpy as np
 
 from kanstudio.training.kernel.compiled import compiled
 
-TILE = 128
+TILE = 256
 """Samples that go through the whole network together: few enough for the cache."""
 
 U = np.uint64
