@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -78,6 +80,20 @@ def test_variables_with_names_of_functions_and_constants() -> None:
 def test_what_formulas_lack_is_an_error(expr: sp.Expr, message: str) -> None:
     with pytest.raises(FormulaError, match=message):
         formula.format_text(expr)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [formula.format_text, formula.latex, lambda e: formula.to_python(e, ["x"]),
+     lambda e: formula.to_c(e, ["x"])],
+    ids=["text", "LaTeX", "Python", "C"],
+)  # fmt: skip
+def test_what_is_nested_too_deeply_is_an_error(write: Callable[[sp.Expr], str]) -> None:
+    expr = x
+    for _ in range(2000):
+        expr = sp.sin(expr, evaluate=False)
+    with pytest.raises(FormulaError, match="nested too deeply to be written out"):
+        write(expr)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much])

@@ -10,7 +10,7 @@ from kanstudio.errors import FormulaError
 from kanstudio.formula.code_c import CWriter, c_function
 from kanstudio.formula.code_python import NumpyWriter, TorchWriter, python_function
 from kanstudio.formula.latex import latex_of_name
-from kanstudio.formula.limits import show
+from kanstudio.formula.limits import depth_is_said, show
 from kanstudio.formula.printing import format_text
 from kanstudio.formula.reading import Formula
 
@@ -19,6 +19,7 @@ _LONGEST_LINE = 2000
 KINDS = ("text", "latex", "python", "torch", "c")
 
 
+@depth_is_said()
 def to_python(
     expressions: sp.Expr | Sequence[sp.Expr],
     variables: Sequence[str],
@@ -64,6 +65,7 @@ def write(parsed: Formula, kind: str, name: str = "formula") -> str:
     return "".join(lines)
 
 
+@depth_is_said()
 def to_c(
     expressions: sp.Expr | Sequence[sp.Expr], variables: Sequence[str], name: str = "f"
 ) -> str:

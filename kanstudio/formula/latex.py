@@ -26,6 +26,7 @@ from kanstudio.formula.ast import (
     Truth,
     Variable,
 )
+from kanstudio.formula.limits import depth_is_said
 from kanstudio.formula.parser import Parser
 from kanstudio.formula.printing import format_text
 from kanstudio.formula.spelling import GREEK_FUNCTIONS
@@ -68,6 +69,7 @@ def latex_of_node(node: Node) -> str:
     return _text(node, _SUM)
 
 
+@depth_is_said()
 def latex(expr: sp.Expr) -> str:
     """LaTeX of a sympy expression, names as in `latex_of_name`.
 

@@ -6,6 +6,8 @@ Beyond these, sympy or the parser could take seconds or a gigabyte for one line 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from kanstudio.errors import FormulaError
@@ -31,6 +33,15 @@ def refuse(message: str, text: str, start: int, end: int, hint: str = "") -> NoR
     """Raise the FormulaError for text[start:end]; both may be len(text), at its end."""
     size = len(text)
     raise FormulaError(message, text, min(start, size), min(end, size), hint)
+
+
+@contextmanager
+def depth_is_said() -> Iterator[None]:
+    """A FormulaError for an expression that is nested deeper than Python calls can be."""
+    try:
+        yield
+    except RecursionError:
+        raise FormulaError("this expression is nested too deeply to be written out") from None
 
 
 def show(piece: str, length: int = 40) -> str:

@@ -11,7 +11,7 @@ from sympy.core.function import AppliedUndef
 
 from kanstudio import functions
 from kanstudio.errors import FormulaError
-from kanstudio.formula.limits import show
+from kanstudio.formula.limits import depth_is_said, show
 from kanstudio.formula.numbers import exact, is_long
 from kanstudio.formula.symbols import CALLABLE
 from kanstudio.formula.words import is_name
@@ -37,6 +37,7 @@ _NUMBERS = {sp.pi: ("pi", "arccos(-1)"), sp.E: ("e", "exp(1)")}
 _MOST_EXACT = 15
 
 
+@depth_is_said()
 def format_text(
     expr: sp.Expr, digits: int | None = None, names: Mapping[sp.Symbol, str] | None = None
 ) -> str:
@@ -44,7 +45,7 @@ def format_text(
 
     Floats keep all their bits; where one is a short fraction (0.25) it comes back as that
     fraction. A function that is not sympy's, such as a spline, has its own name. Raises
-    FormulaError for a function and a number that formulas lack.
+    FormulaError for a function and a number that formulas lack, and for too deep a nest.
 
     digits: round floats to so many significant digits, for display; None keeps all 17.
     names: how symbols are written, if not by their own names.

@@ -64,17 +64,11 @@ class SymbolicFormula:
     def text(self, digits: int | None = None) -> str:
         """One line ``name = expression`` per output; digits: of floats, None keeps all."""
         pairs = zip(self.outputs, self.expressions, strict=True)
-        try:
-            return "\n".join(f"{name} = {formula.format_text(e, digits)}" for name, e in pairs)
-        except RecursionError:
-            raise KanStudioError(_TOO_DEEP) from None
+        return "\n".join(f"{name} = {formula.format_text(e, digits)}" for name, e in pairs)
 
     def latex(self) -> tuple[str, ...]:
         """LaTeX of each output's expression."""
-        try:
-            return tuple(formula.latex(expression) for expression in self.expressions)
-        except RecursionError:
-            raise KanStudioError(_TOO_DEEP) from None
+        return tuple(formula.latex(expression) for expression in self.expressions)
 
     def __str__(self) -> str:
         lines = [self.text()]

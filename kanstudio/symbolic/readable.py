@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache, partial
 import sympy as sp
 
 from kanstudio import formula
-from kanstudio.errors import KanStudioError
+from kanstudio.errors import FormulaError, KanStudioError
 from kanstudio.network.network import EdgeRef, Network
 from kanstudio.symbolic.arithmetic import with_numbers
 from kanstudio.symbolic.build import Spelling, count_operations, expressions, used_edges
@@ -38,7 +38,7 @@ class ReadableFormula:
                 f"{formula.latex_of_name(name)} = {formula.latex(expression)}"
                 for name, expression in self.expressions
             )
-        except RecursionError:
+        except FormulaError:
             return ()
 
 
