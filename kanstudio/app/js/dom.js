@@ -196,8 +196,13 @@ function latexPieces(latex, kind) {
   const tokens = /\\(?:left|begin|right|end)\b|\\[{}]|[{}]| (?:=|\\approx|[+-]|\\,) /g;
   for (const { 0: token, index } of latex.matchAll(tokens)) {
     if (/^(\\left|\\begin|\{)$/.test(token)) depth += 1;
-    else if (/^(\\right|\\end|\})$/.test(token)) depth -= 1;
-    else if (depth === 0 && kind.test(token)) cut(/[+-]/.test(token) ? index : index + token.length);
+    else if (/^(\\right|\\end|\})$/.test(token)) {
+      depth -= 1;
+      // The factor after a bracket, where no \, announces it.
+      const end = index + token.length;
+      const next = depth || kind !== PRODUCT ? null : latex.slice(end).match(/^\\?\S (?=[^-+^_=\\]|\\[a-z])/);
+      if (next && token === "\\right") cut(end + next[0].length);
+    } else if (depth === 0 && kind.test(token)) cut(/[+-]/.test(token) ? index : index + token.length);
   }
   cut(latex.length);
   // A sign at the border of a piece keeps the room of one inside.
