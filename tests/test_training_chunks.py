@@ -45,8 +45,8 @@ def data() -> Dataset:
     )
 
 
-def splines(width=(2, 3, 1), seed=1) -> Network:
-    network = empty_network(width, seed=seed)
+def splines(width=(2, 3, 1), seed=1, **options) -> Network:
+    network = empty_network(width, seed=seed, **options)
     return network.with_layers(
         tuple(layer.with_arrays(spline_mask=np.ones_like(layer.spline_mask))
               for layer in network.layers)

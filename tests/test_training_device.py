@@ -28,8 +28,9 @@ ON_THE_HOST = {
 
 
 def siblings(network: Network, count: int, seed: int = 0) -> list[Network]:
-    """Networks of the same structure with other numbers, other grids too."""
+    """Networks of the same structure; some of the arrays are others, grids too."""
     rng = np.random.default_rng(seed)
+    same = {name for name, _ in network.layers[0].arrays() if rng.random() < 0.3}
     found = [network]
     for _ in range(count - 1):
         layers = []
@@ -37,9 +38,9 @@ def siblings(network: Network, count: int, seed: int = 0) -> list[Network]:
             noisy = {
                 name: array + 0.1 * rng.normal(size=array.shape)
                 for name, array in layer.arrays()
-                if name not in ("knots", "spline_mask", "symbolic_mask")
+                if name not in ("knots", "spline_mask", "symbolic_mask", *same)
             }
-            knots = layer.knots * rng.uniform(0.9, 1.5)
+            knots = layer.knots * (1 if "knots" in same else rng.uniform(0.9, 1.5))
             layers.append(layer.with_arrays(**noisy, knots=knots))
         found.append(network.with_layers(tuple(layers)))
     return found

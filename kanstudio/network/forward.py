@@ -252,13 +252,10 @@ def spline_features(plan: LayerProgram, p: LayerTensors, x: Tensor) -> tuple[Ten
 
 def _spline_weights(block: SplineBlock, p: LayerTensors) -> Tensor:
     """(..., J', S', B + 1): mask * [scale_sp * coef, scale_base], 0 for edges of other blocks."""
-    weights = torch.cat(
-        [
-            (p.spline_mask * p.scale_sp).unsqueeze(-1) * p.coef,
-            (p.spline_mask * p.scale_base).unsqueeze(-1),
-        ],
-        dim=-1,
-    )
+    splines = (p.spline_mask * p.scale_sp).unsqueeze(-1) * p.coef
+    base = (p.spline_mask * p.scale_base).unsqueeze(-1)
+    shape = _broadcast(splines.shape[:-1], base.shape[:-1])
+    weights = torch.cat([splines.expand(*shape, -1), base.expand(*shape, 1)], dim=-1)
     weights = _take(_take(weights, -3, block.subnodes), -2, block.sources)
     return weights if block.chosen is None else weights * block.chosen.unsqueeze(-1)
 
@@ -274,7 +271,14 @@ def _symbolic(group: SymbolicGroup, p: LayerTensors, x: Tensor) -> Tensor:
 
 def _leading(p: LayerTensors, x: Tensor) -> torch.Size:
     """The leading axes of what a layer makes of x (..., n, S)."""
-    shapes = x.shape[:-2], p.knots.shape[:-2], p.coef.shape[:-3], p.affine.shape[:-3]
+    edges = (p.spline_mask, p.symbolic_mask, p.scale_base, p.scale_sp)
+    return _broadcast(
+        x.shape[:-2], p.knots.shape[:-2], p.coef.shape[:-3], p.affine.shape[:-3],
+        *(values.shape[:-2] for values in edges),
+    )  # fmt: skip
+
+
+def _broadcast(*shapes: torch.Size) -> torch.Size:
     found: torch.Size = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
     return found
 

@@ -13,14 +13,16 @@ import torch
 
 from kanstudio.errors import TrainingError
 from kanstudio.network.network import Network
-from kanstudio.training.batches import batch_size
+from kanstudio.training.batches import batch_rows, batch_size
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.chunks import Pace, room
 from kanstudio.training.data import Dataset
 from kanstudio.training.loop import DeviceLoop
 from kanstudio.training.memory import OutOfMemory, out_of_memory
-from kanstudio.training.objective import TorchObjective
+from kanstudio.training.objective import Samples, TorchObjective
+from kanstudio.training.packing import packing
 from kanstudio.training.progress import Progress
+from kanstudio.training.regrid import moved_grids
 from kanstudio.training.regulariser import Weights
 from kanstudio.training.run import State, TrainingRun
 from kanstudio.training.settings import TrainingSettings
@@ -179,10 +181,7 @@ class SeedTraining(Iterator[News]):
 
     def _chunk(self, group: _Group, news: News) -> None:
         """Some steps of all runs of a group; their records go into news."""
-        for index in group.runs:
-            if not self.runs[index].finished:
-                self.runs[index].update_grid_if_due()
-                self.runs[index].rest(self._samples)
+        self._update_grids([self.runs[index] for index in group.runs])
         loop = self._loop(group)
         runs = [self.runs[index] for index in group.runs]
         starts = [run.checkpoint() for run in runs]
@@ -196,6 +195,58 @@ class SeedTraining(Iterator[News]):
                 # By itself through the step that is not finite, with all that is tried then.
                 news[index] += (run.step(),)
                 run.rest(self._samples)
+
+    def _update_grids(self, runs: Sequence[TrainingRun]) -> None:
+        """Move the grids that are due, together; one that would end in no number stays."""
+        due = [
+            run for run in runs if not run.finished and run.settings.updates_grid_at(run.n_steps)
+        ]
+        if not due or self._samples is None:
+            return
+        if self._samples.device.type == "mps":
+            # There is no float64.
+            for run in due:
+                run.update_grid_if_due()
+                run.rest(self._samples)
+            return
+        samples = self._samples.train
+        drawn = (batch_rows(run.settings, self._dataset.n_train, run.n_steps) for run in due)
+        rows = [taken for taken in drawn if taken is not None]
+        if rows:
+            samples = samples.rows(torch.tensor(np.stack(rows), device=self._samples.device))
+        moved = moved_grids([run.network() for run in due], samples.x.double())
+        for run, network, good in zip(
+            due, moved, self._are_finite(due, moved, samples), strict=True
+        ):
+            if good:
+                run.take_grid(network)
+
+    def _are_finite(
+        self, runs: Sequence[TrainingRun], networks: Sequence[Network], samples: Samples
+    ) -> list[bool]:
+        """For each network, whether its parameters and losses are."""
+        objective = self._make_objective(networks, [run.settings for run in runs])
+        affine = runs[0].settings.affine_trainable
+        layout = packing(networks[0], affine_trainable=affine)
+        flat = torch.tensor(np.stack([layout.pack(network) for network in networks]))
+        with torch.no_grad():
+            losses = objective.losses(
+                flat.to(objective.device, objective.dtype), samples._replace(features=())
+            )
+        finite = torch.stack([loss.isfinite() for loss in losses]).all(dim=0).cpu()
+        return (finite & flat.isfinite().all(dim=1)).tolist()
+
+    def _make_objective(
+        self, networks: Sequence[Network], settings: Sequence[TrainingSettings]
+    ) -> TorchObjective:
+        assert self._samples is not None
+        return TorchObjective(
+            networks,
+            self._dataset,
+            max(settings, key=lambda item: item.lamb),
+            weights=Weights.of_each(settings, self._samples.dtype, self._samples.device),
+            like=self._samples,
+        )
 
     def _loop(self, group: _Group) -> DeviceLoop:
         """The group's loop; a new one if a grid has moved, or if half of its runs are over."""
@@ -211,14 +262,7 @@ class SeedTraining(Iterator[News]):
 
     def _make_loop(self, runs: Sequence[TrainingRun]) -> DeviceLoop:
         each, starts = [run.settings for run in runs], [run.checkpoint() for run in runs]
-        assert self._samples is not None
-        objective = TorchObjective(
-            [at.network for at in starts],
-            self._dataset,
-            max(each, key=lambda item: item.lamb),
-            weights=Weights.of_each(each, self._samples.dtype, self._samples.device),
-            like=self._samples,
-        )
+        objective = self._make_objective([at.network for at in starts], each)
         n_train, size = self._dataset.n_train, len(starts[0].params)
         return DeviceLoop(objective, each, n_train, size, alone=False)
 

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 
 from kanstudio.errors import TrainingError
-from kanstudio.network.grid import update_grid_from_samples
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.network.outside import Outside, outside
 from kanstudio.training.batches import batch_rows
@@ -28,6 +27,7 @@ from kanstudio.training.optimizers import Step
 from kanstudio.training.packing import IntArray, packing
 from kanstudio.training.problem import StepProblem, calmed, is_finite, is_good
 from kanstudio.training.progress import Progress, rmse
+from kanstudio.training.regrid import moved_grid
 from kanstudio.training.schedule import Best, rate_at
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.stream import Feed, Stream
@@ -380,18 +380,18 @@ class TrainingRun(Iterator[Progress]):
         return batch_rows(self.settings, self._dataset.n_train, step, attempt)
 
     def _update_grid(self) -> None:
-        at, rows = self._at, self._rows(self.n_steps, 0)
+        rows = self._rows(self.n_steps, 0)
         x = self._dataset.train_x if rows is None else self._dataset.train_x[rows]
-        moved = update_grid_from_samples(self.network(), x)
-        layout = packing(moved, affine_trainable=self.settings.affine_trainable)
-        params = layout.pack(moved)
+        moved = moved_grid(self.network(), x, self.settings.device)
         objective = self._make_objective(moved)
+        params = self._packed(moved)
         with np.errstate(over="ignore", invalid="ignore"):
-            if not (np.isfinite(params).all() and is_finite(objective.evaluate(params, rows))):
-                return
-        self._made, self._linearizer = objective, None
-        if self._chunks is not None:
-            self._chunks.move(self._make_loop())
+            if np.isfinite(params).all() and is_finite(objective.evaluate(params, rows)):
+                self.take_grid(moved, objective)
+
+    def take_grid(self, moved: Network, objective: Objective | None = None) -> None:
+        """Go on with the network as it is on other grids; objective: of that network."""
+        at, params = self._at, self._packed(moved)
         self._at = replace(
             at,
             network=moved,
@@ -400,6 +400,12 @@ class TrainingRun(Iterator[Progress]):
             memory=self._optimizer.forget(at.memory),
             best=None if at.best is None else replace(at.best, waited=0),
         )
+        self._made, self._linearizer = objective, None
+        if self._chunks is not None:
+            self._chunks.move(self._make_loop())
+
+    def _packed(self, network: Network) -> FloatArray:
+        return packing(network, affine_trainable=self.settings.affine_trainable).pack(network)
 
     def _make_objective(self, network: Network) -> Objective:
         if self._use_kernel:
