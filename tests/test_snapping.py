@@ -92,6 +92,16 @@ def test_every_function_is_found_again(name: str, seed: int) -> None:
     assert np.abs(values(name, affine, x) - y).max() < 1e-3 * np.ptp(y)
 
 
+@pytest.mark.parametrize("name", ["1/x", "1/x^2", "1/x^3", "1/x^4", "1/x^5"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pole_among_the_samples_is_found(name: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, 500)
+    y = values(name, np.array([1.0, rng.uniform(-0.9, 0.9), 2.0, -1.0]), x)
+    _, (r2,) = fit(x, y, name)
+    assert r2 > 1 - 1e-6
+
+
 def smooth_curve(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """60 samples of a random spline, every fourth time with noise as large as itself."""
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Functions of a shift that jump or bend: no slope says where, so places are tried."""
+"""Functions of a shift with a jump, bend or pole: no slope says where, so places are tried."""
 
 from __future__ import annotations
 
@@ -11,8 +11,26 @@ from kanstudio.snapping.samples import Samples
 from kanstudio.snapping.shapes import Shape
 
 _PLACES = 17
+_IN_GAP = (1e-4, 1e-3, 0.01, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.99, 0.999, 0.9999)
 _REACH = 8
 """How many samples away from where a slope led the first round looks."""
+
+
+def with_pole(shape: Shape, samples: Samples, windows: Tensor) -> Tensor:
+    """Windows (E, 2) with the pole beside the largest v, where that is better.
+
+    A pole among the samples shows in its neighbours alone: a summary has lost it.
+    """
+    if not shape.scaled or not shape.function.domain.hole or samples.u.shape[1] < 2:
+        return windows
+    u, v, weight = samples
+    at = (v.abs() * (weight > 0)).argmax(dim=1, keepdim=True)
+    share = torch.tensor(_IN_GAP, dtype=u.dtype)
+    before = torch.cat([at - 1, at], dim=1).clamp(0, u.shape[1] - 2)
+    low, high = u.gather(1, before)[..., None], u.gather(1, before + 1)[..., None]
+    beta = -(low + (high - low) * share).flatten(1)
+    tried = torch.cat([windows[:, None], torch.stack([torch.ones_like(beta), beta], dim=-1)], dim=1)
+    return _best(shape, samples, tried, home=0)
 
 
 def placed(shape: Shape, samples: Samples, windows: Tensor) -> Tensor:
@@ -29,13 +47,12 @@ def placed(shape: Shape, samples: Samples, windows: Tensor) -> Tensor:
     for samples_away in (_REACH, 1):
         tried = windows[:, None].repeat(1, _PLACES, 1)
         tried[..., 1] += share * (2 * samples_away / samples.u.shape[1])
-        best = _r2(shape, samples, tried).argmax(dim=1)
-        windows = tried[torch.arange(len(windows)), best]
+        windows = _best(shape, samples, tried, home=_PLACES // 2)
     return windows
 
 
-def _r2(shape: Shape, samples: Samples, windows: Tensor) -> Tensor:
-    """(E, P) for windows (E, P, 2)."""
+def _best(shape: Shape, samples: Samples, windows: Tensor, *, home: int) -> Tensor:
+    """The best of P windows (E, P, 2) by R2; of equals the one at home."""
     u, v, weight = (part[:, None] for part in samples)
     t = windows[..., :1] * u + windows[..., 1:]
     f = shape.function.torch(t)
@@ -43,8 +60,8 @@ def _r2(shape: Shape, samples: Samples, windows: Tensor) -> Tensor:
     r2 = (weight * f * v).sum(dim=2).square() / (weight * f * f).sum(dim=2)
     inside = shape.function.inside(t).all(dim=2)
     r2 = torch.where(inside & r2.isfinite(), r2, -1.0)
-    r2[:, _PLACES // 2] += 1e-15  # Where all are equal, it stays where it was.
-    return r2
+    r2[:, home] += 1e-15
+    return windows[torch.arange(len(windows)), r2.argmax(dim=1)]
 
 
 def _best_jump(samples: Samples) -> Tensor:

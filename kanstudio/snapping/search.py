@@ -7,7 +7,7 @@ of the samples, and the best one of those on all samples (`refine`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kanstudio.functions import Function
 from kanstudio.network.threads import one_thread
-from kanstudio.snapping.bends import placed
+from kanstudio.snapping.bends import placed, with_pole
 from kanstudio.snapping.refine import Batch, refined
 from kanstudio.snapping.regress import regressed, simplest
 from kanstudio.snapping.samples import (
@@ -104,12 +104,13 @@ def _fits(x: Tensor, y: Tensor, shapes: list[Shape], box: Tensor | None) -> Fits
     _, r2 = refined(_batch(data, data.samples, shapes, repeated, box), found, 0, 0)
     best = r2.reshape(starts.shape[:3]).argmax(dim=2)[..., None, None].expand(-1, -1, 1, 2)
     found = found.reshape(starts.shape).gather(2, best)[:, :, 0]
+    if box is None:
+        found = _each(with_pole, shapes, data.samples, found)
     last = _batch(data, data.samples, shapes, edges, box)
     found, _ = refined(last, found.reshape(-1, 2), LAST_ROUNDS, LAST_GAIN)
     found = found.reshape(len(shapes), -1, 2)
     if box is None:
-        pairs = zip(shapes, found, strict=True)
-        found = torch.stack([placed(s, data.samples, rows) for s, rows in pairs])
+        found = _each(placed, shapes, data.samples, found)
     rows = [
         regressed(s, x, y, affine)
         for s, affine in zip(shapes, _affine(found, data, shapes, box), strict=True)
@@ -119,6 +120,17 @@ def _fits(x: Tensor, y: Tensor, shapes: list[Shape], box: Tensor | None) -> Fits
         torch.stack([row.affine for row in rows], dim=1),
         torch.where(data.flat[:, None], -torch.inf, r2),
     )
+
+
+def _each(
+    move: Callable[[Shape, Samples, Tensor], Tensor],
+    shapes: list[Shape],
+    samples: Samples,
+    windows: Tensor,
+) -> Tensor:
+    """Windows (F, E, 2), those of each shape moved."""
+    pairs = zip(shapes, windows, strict=True)
+    return torch.stack([move(s, samples, rows) for s, rows in pairs])
 
 
 def _starts(data: Scaled, shapes: list[Shape], box: Tensor | None) -> Tensor:
