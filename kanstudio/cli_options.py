@@ -43,7 +43,9 @@ def _add_serve(commands: Any) -> argparse.ArgumentParser:
         help="let browsers of other machines connect under this name; may be repeated",
     )  # fmt: skip
     command.add_argument(
-        "--scheduler", metavar="ADDRESS", help="train on a Dask cluster, such as tcp://10.0.0.5:8786"
+        "--scheduler",
+        metavar="ADDRESS",
+        help="train on a Dask cluster, such as tcp://10.0.0.5:8786",
     )
     return command
 

@@ -10,6 +10,7 @@ import torch
 from strategies import fill
 from test_training import splines
 
+import kanstudio
 from kanstudio.network.build import empty_network
 from kanstudio.network.forward import evaluate
 from kanstudio.training import Dataset, FormulaData, TrainingSettings, sample_formula, train
@@ -253,7 +254,22 @@ def test_early_stopping_returns_the_best_network(noisy):
 
 def test_a_fall_below_min_delta_does_not_count(data):
     chosen = TrainingSettings(steps=50, patience=4, min_delta=1e6, update_grid=False)
-    assert len(list(train(splines(), data, chosen))) == 5
+    run = train(splines(), data, chosen)
+    assert len(list(run)) == 4
+    assert "since the start" in run.message
+    assert run.network().same_values(splines())
+
+
+@pytest.mark.parametrize("optimizer", ["Adam", "LBFGS", "LM"])
+def test_a_network_that_cannot_get_better_is_returned_as_it_was(optimizer):
+    """Training samples that lead away from the law that the network knows."""
+    network = kanstudio.compile("sin(x) + 1", dtype=torch.float64).network()
+    x = np.linspace(-1, 1, 40)[:, None]
+    wrong, right = np.cos(x), np.sin(x) + 1
+    chosen = TrainingSettings(optimizer=optimizer, steps=30, patience=6, update_grid=False)
+    run = train(network, Dataset(x, wrong, x, right), chosen)
+    assert len(list(run)) == 6
+    assert run.network().same_values(network)
 
 
 def test_without_patience_the_last_network_counts(noisy):

@@ -8,7 +8,7 @@ from kanstudio.training.checkpoint_file import load_checkpoint, save_checkpoint
 from kanstudio.training.checks import available_devices
 from kanstudio.training.data import Dataset, FormulaData, sample_formula, table_dataset
 from kanstudio.training.progress import Progress
-from kanstudio.training.run import TrainingRun, train
+from kanstudio.training.run import TrainingRun
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.stream import Stream
 from kanstudio.training.table import Table, read_table
@@ -33,3 +33,6 @@ __all__ = [
     "train",
     "train_seeds",
 ]
+
+train = TrainingRun
+"""Start a run; iterating over it trains."""

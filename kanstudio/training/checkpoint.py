@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.optimizers import Memory
@@ -34,3 +35,18 @@ class Checkpoint:
     best: Best | None = None
     n_read: int = 0
     n_used: int = 0
+
+
+def best_after(at: Checkpoint, params: FloatArray, loss: float, step: int) -> Best | None:
+    """Early stopping after a step from ``at``, with its parameters (P,) and test loss.
+
+    None without early stopping, and while no loss was finite.
+    """
+    best, settings = at.best, at.settings
+    if not settings.stops_after:
+        return None
+    if best is None:
+        return Best(at.network, params, loss, step) if math.isfinite(loss) else None
+    if loss < best.loss - settings.min_delta:
+        return Best(at.network, params, loss, step)
+    return replace(best, waited=best.waited + 1)

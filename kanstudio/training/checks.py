@@ -49,9 +49,15 @@ def check_fit(network: Network, dataset: Dataset, settings: TrainingSettings) ->
         raise TrainingError("nothing to train: every edge of this network is absent")
 
 
-def check_run(network: Network, dataset: Dataset, settings: TrainingSettings) -> None:
-    """check_fit, and that the device is one of this machine."""
+def check_run(
+    network: Network, dataset: Dataset, settings: TrainingSettings, *, least_squares: bool = True
+) -> None:
+    """check_fit, and that the optimiser suits the loss and the device is one of this machine."""
     check_fit(network, dataset, settings)
+    if settings.optimizer == "LM" and not least_squares:
+        raise TrainingError(
+            "Levenberg-Marquardt is for least squares; take LBFGS or Adam with loss_fn"
+        )
     if settings.device.split(":")[0] not in available_devices():
         raise TrainingError(
             f"there is no device {settings.device} here; there is {', '.join(available_devices())}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kanstudio.training.data import Dataset
 from kanstudio.training.levenberg import LevenbergMarquardt
 from kanstudio.training.optimizers import LBFGS, Adam, Optimizer
 from kanstudio.training.settings import TrainingSettings
+from kanstudio.training.stream import Stream
 
 MAX_LM_WORK = 3e9
 """Multiplications of one Levenberg-Marquardt step: about a second on one core."""
@@ -45,6 +47,19 @@ def choose(
             chosen = "LBFGS"
     settings = replace(settings, optimizer=chosen)
     return replace(settings, dtype=settings.arithmetic)
+
+
+def choose_for(
+    data: Dataset | Stream, settings: TrainingSettings, n_parameters: int, *, least_squares: bool
+) -> TrainingSettings:
+    """``choose`` for these samples."""
+    return choose(
+        settings,
+        n_parameters=n_parameters,
+        n_residuals=0 if isinstance(data, Stream) else data.train_y.size,
+        minibatches=isinstance(data, Stream) or -1 != settings.batch < data.n_train,
+        least_squares=least_squares,
+    )
 
 
 def make_optimizer(settings: TrainingSettings) -> Optimizer:

@@ -13,9 +13,9 @@ from kanstudio.errors import TrainingError
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.network.outside import Outside, outside
 from kanstudio.training.batches import batch_rows
-from kanstudio.training.checkpoint import Checkpoint
+from kanstudio.training.checkpoint import Checkpoint, best_after
 from kanstudio.training.checks import check_run
-from kanstudio.training.choice import choose, make_optimizer
+from kanstudio.training.choice import choose_for, make_optimizer
 from kanstudio.training.chunks import Chunks, with_message
 from kanstudio.training.data import Dataset
 from kanstudio.training.jacobian import Linearizer
@@ -28,7 +28,7 @@ from kanstudio.training.packing import IntArray, packing
 from kanstudio.training.problem import StepProblem, calmed, is_finite, is_good
 from kanstudio.training.progress import Progress, rmse
 from kanstudio.training.regrid import moved_grid
-from kanstudio.training.schedule import Best, rate_at
+from kanstudio.training.schedule import rate_at
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.stream import Feed, Stream
 
@@ -73,18 +73,16 @@ class TrainingRun(Iterator[Progress]):
         loss_fn: LossFunction | None = None,
     ) -> None:
         layout = packing(network, affine_trainable=settings.affine_trainable)
-        chosen = choose(
-            settings,
-            n_parameters=layout.size,
-            n_residuals=0 if isinstance(dataset, Stream) else dataset.train_y.size,
-            minibatches=isinstance(dataset, Stream) or -1 != settings.batch < dataset.n_train,
-            least_squares=loss_fn is None,
-        )
+        chosen = choose_for(dataset, settings, layout.size, least_squares=loss_fn is None)
         params = layout.pack(network)
         memory = make_optimizer(chosen).start(layout.size)
         self._begin(
             Checkpoint(chosen, n_steps, network, params, params, memory), dataset, backend, loss_fn
         )
+        if chosen.stops_after:
+            self._look_at_the_start()
+            if backend == "shared":
+                self.rest()
 
     @classmethod
     def resume(
@@ -119,16 +117,12 @@ class TrainingRun(Iterator[Progress]):
         if isinstance(source, Stream):
             self._feed = Feed(source, start.settings, start.n_read, start.n_used)
             source = self._feed.window
-        check_run(start.network, source, start.settings)
+        check_run(start.network, source, start.settings, least_squares=loss_fn is None)
         self.state: State = "running"
         self.message = ""
         self._at = start
         self._dataset = source
         self._loss_fn = loss_fn
-        if loss_fn is not None and start.settings.optimizer == "LM":
-            raise TrainingError(
-                "Levenberg-Marquardt is for least squares; take LBFGS or Adam with loss_fn"
-            )
         self._use_kernel = (
             backend in ("auto", "kernel", "shared")
             and loss_fn is None
@@ -146,6 +140,13 @@ class TrainingRun(Iterator[Progress]):
                 self._chunks = self._make_chunks(backend)
         self._linearizer: Linearizer | None = None
         self._end_if_due()
+
+    def _look_at_the_start(self) -> None:
+        """For early stopping: training may find nothing better."""
+        at = self._at
+        with out_of_memory("before the first step"), np.errstate(over="ignore", invalid="ignore"):
+            loss = rmse(self._objective.test_mse(at.params))
+        self._at = replace(at, best=best_after(at, at.params, loss, at.n_steps))
 
     @property
     def _objective(self) -> Objective:
@@ -210,11 +211,11 @@ class TrainingRun(Iterator[Progress]):
     def network(self) -> Network:
         """A snapshot; the run goes on without touching it.
 
-        At the end of a run with early stopping it is the network with the lowest test loss.
+        At the end of a run with early stopping it is the one with the lowest test loss.
         """
         at = self.checkpoint()
         network, params = at.network, at.params
-        if self.state == "finished" and self._stops and at.best is not None:
+        if self.state == "finished" and self.settings.stops_after and at.best is not None:
             network, params = at.best.network, at.best.params
         affine = self.settings.affine_trainable
         return packing(network, affine_trainable=affine).unpack(network, params)
@@ -287,7 +288,8 @@ class TrainingRun(Iterator[Progress]):
             if calmer is None:
                 break
             at, note = calmer
-        return self._fail(
+        self._at = replace(self._at, params=self._at.safe)
+        return self._end_badly(
             f"the loss was not finite in step {self.n_steps + 1}; the step is undone. "
             "Try a smaller learning rate or other ranges."
         )
@@ -314,7 +316,7 @@ class TrainingRun(Iterator[Progress]):
             safe=safe,
             memory=step.memory,
             plateau=at.plateau.after(self.settings, test_loss),
-            best=self._best(at, step.params, test_loss),
+            best=best_after(at, step.params, test_loss, at.n_steps + 1),
         )
         self._advance()
         self._end_if_due()
@@ -333,26 +335,11 @@ class TrainingRun(Iterator[Progress]):
             self._made, self._linearizer = self._make_objective(self._at.network), None
         self._at = replace(self._at, n_read=feed.n_read, n_used=feed.n_used)
 
-    @property
-    def _stops(self) -> int:
-        return self.settings.stops_after
-
-    def _best(self, at: Checkpoint, params: FloatArray, loss: float) -> Best | None:
-        if not self._stops:
-            return None
-        best = at.best
-        if best is None or loss < best.loss - self.settings.min_delta:
-            return Best(at.network, params, loss, at.n_steps + 1)
-        return replace(best, waited=best.waited + 1)
-
     def _end_if_due(self) -> None:
         best = self._at.best
         notes = []
-        if best is not None and self._stops and best.waited >= self._stops:
-            notes.append(
-                f"stopped early: the test loss has not fallen since step {best.step}, "
-                "whose network is kept"
-            )
+        if best is not None and 0 < self.settings.stops_after <= best.waited:
+            notes.append(best.note)
         elif self.n_steps < self.settings.steps:
             return
         self.state = "finished"
@@ -364,10 +351,6 @@ class TrainingRun(Iterator[Progress]):
     def outside(self) -> dict[str, Outside]:
         """Edges whose functions meet training samples outside their domains, and the shares."""
         return outside(self.network(), self._dataset.train_x)
-
-    def _fail(self, message: str) -> Progress:
-        self._at = replace(self._at, params=self._at.safe)
-        return self._end_badly(message)
 
     def _end_badly(self, message: str) -> Progress:
         self.state, self.message = "error", message
@@ -414,14 +397,3 @@ class TrainingRun(Iterator[Progress]):
         if self._feed is not None:
             like = None
         return TorchObjective(network, self._dataset, self.settings, self._loss_fn, like=like)
-
-
-def train(
-    network: Network,
-    dataset: Dataset | Stream,
-    settings: TrainingSettings,
-    *,
-    backend: Backend = "auto",
-) -> TrainingRun:
-    """Start a run; iterating over it trains. See TrainingRun."""
-    return TrainingRun(network, dataset, settings, backend=backend)

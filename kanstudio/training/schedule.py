@@ -47,7 +47,7 @@ def rate_at(settings: TrainingSettings, step: int, plateau: Plateau) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """Early stopping: the step with the lowest test loss, and the steps since then.
+    """Early stopping: the step with the lowest test loss, 0 for the start, and the steps since.
 
     params (P,) belong to network's grid. loss is a root mean squared error.
     """
@@ -57,3 +57,9 @@ class Best:
     loss: float
     step: int
     waited: int = 0
+
+    @property
+    def note(self) -> str:
+        """Why a run ended, if this is why."""
+        since = f"step {self.step}" if self.step else "the start"
+        return f"stopped early: the test loss has not fallen since {since}, whose network is kept"

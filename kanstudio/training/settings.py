@@ -46,8 +46,8 @@ class TrainingSettings:
       "plateau" after every rate_every steps without a lower test loss.
     - clip: largest norm of Adam's gradient; None for no limit.
     - patience: stop after so many steps in which the test loss did not fall by more than
-      min_delta below its best, and return the best network; 0 never stops. None is 10 for
-      LM and 0 for the others. A grid update starts the count again.
+      min_delta below its best, and return the best network, be it the first; 0 never stops.
+      None is 10 for LM and 0 for the others. A grid update starts the count again.
     - lamb: strength of the whole regulariser
       ``lamb_l1 * l1 + lamb_entropy * entropy + lamb_coef * |coef| + lamb_coefdiff * |diff coef|``.
     - reg_metric: the edge scores that l1 and entropy are taken of.
