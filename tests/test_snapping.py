@@ -111,7 +111,7 @@ def smooth_curve(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return x, y + (rng.normal(size=len(x)) * y.std() if seed % 4 == 3 else 0)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(4))
 def test_no_worse_than_pykan(seed: int) -> None:
     x, y = smooth_curve(seed)
     _, ours = fit(x, y, *COMMON)
@@ -126,7 +126,7 @@ def test_no_worse_than_pykan(seed: int) -> None:
             assert r2 >= theirs - 1e-6, name
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 40), ties=st.booleans())
 def test_fits_are_finite_and_say_the_truth(seed: int, n: int, ties: bool) -> None:
     rng = np.random.default_rng(seed)
