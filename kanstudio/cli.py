@@ -1,4 +1,4 @@
-"""The command ``kanstudio``: serve, compile, train, export.
+"""The command ``kanstudio``: serve, compile, train, sweep, export.
 
 What a person did wrong is one line on stderr and exit status 2; a traceback is a defect.
 Heavy modules load inside the commands: ``kanstudio --help`` answers at once.
@@ -60,7 +60,13 @@ def complaint(error: KanStudioError) -> str:
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     return command_line(
-        {"serve": run_serve, "compile": run_compile, "train": run_train, "export": run_export}
+        {
+            "serve": run_serve,
+            "compile": run_compile,
+            "train": run_train,
+            "sweep": run_sweep,
+            "export": run_export,
+        }
     )
 
 
@@ -145,8 +151,6 @@ def run_train(arguments: argparse.Namespace) -> int:
         _check_result(arguments.out)
     settings = _settings(arguments)
     document = _trained_document(arguments)
-    for text in arguments.expand:
-        document = apply(document, expansion(text))
     if arguments.perturb != "off":
         document = apply(
             document, Perturb(arguments.perturb, arguments.magnitude, seed=arguments.seed)
@@ -167,6 +171,25 @@ def run_train(arguments: argparse.Namespace) -> int:
     return 1 if run.failed else 0
 
 
+def run_sweep(arguments: argparse.Namespace) -> int:
+    from kanstudio import cli_sweep
+
+    for path in filter(None, (arguments.table, arguments.out)):
+        _check_folder(path)
+    if arguments.out:
+        _check_result(arguments.out)
+    document = None if arguments.formula is None else _trained_document(arguments)
+    result = cli_sweep.follow(cli_sweep.start(arguments, document), arguments.table)
+    if not any(outcome.network is not None for outcome in result.outcomes):
+        return 1
+    if arguments.out and Path(arguments.out).suffix.lower() == MODEL:
+        result.save(arguments.out)
+        print(f"wrote {arguments.out}")
+    elif arguments.out:
+        _draw(result.document, arguments.out, metric="forward_n", beta=3.0, theme="light")
+    return 0
+
+
 def _settings(arguments: argparse.Namespace) -> TrainingSettings:
     from kanstudio.training.settings import TrainingSettings
 
@@ -184,7 +207,7 @@ def _settings(arguments: argparse.Namespace) -> TrainingSettings:
 
 
 def _trained_document(arguments: argparse.Namespace) -> Document:
-    """The compiled formula with the samples that the options ask for."""
+    """The compiled formula with the samples and the edits that the options ask for."""
     from kanstudio.editor.commands import UseTable, apply
     from kanstudio.editor.document import new_document
     from kanstudio.training.data import FormulaData
@@ -204,10 +227,12 @@ def _trained_document(arguments: argparse.Namespace) -> Document:
         raise DataError(
             f"there is no input {', '.join(unknown)} for a range: the inputs are {known}"
         )
-    if arguments.data is None:
-        return document
-    dataset = _read(arguments, document.network)
-    return apply(document, UseTable(Path(arguments.data).name, dataset))
+    if arguments.data is not None:
+        dataset = _read(arguments, document.network)
+        document = apply(document, UseTable(Path(arguments.data).name, dataset))
+    for text in arguments.expand:
+        document = apply(document, expansion(text))
+    return document
 
 
 def _read(arguments: argparse.Namespace, network: Network) -> Dataset:

@@ -18,7 +18,7 @@ def command_line(
 ) -> argparse.ArgumentParser:
     """The parser; what it parses has the function of its command as ``run``.
 
-    commands: the functions for serve, compile, train and export.
+    commands: the functions for serve, compile, train, sweep and export.
     """
     top = argparse.ArgumentParser(prog="kanstudio", description="Formulas as live networks.")
     top.add_argument("--version", action="version", version=f"kanstudio {__version__}")
@@ -26,6 +26,7 @@ def command_line(
     _add_serve(added).set_defaults(run=commands["serve"])
     _add_compile(added).set_defaults(run=commands["compile"])
     _add_train(added).set_defaults(run=commands["train"])
+    _add_sweep(added).set_defaults(run=commands["sweep"])
     _add_export(added).set_defaults(run=commands["export"])
     return top
 
@@ -70,6 +71,48 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         "train", help="train a formula's network on data"
     )
     _add_formula(command)
+    _add_data(command)
+    _add_edits(command)
+    _add_training(command).add_argument(
+        "--checkpoint", metavar="FILE", help="go on from FILE if it is there; written at the end"
+    )
+    _add_out(command, "the trained network")
+    return command
+
+
+def _add_sweep(commands: Any) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        "sweep", help="train many networks and find the best"
+    )
+    command.add_argument(
+        "formula", metavar="FORMULA", nargs="?", help="may be left out with widths and --data"
+    )
+    _add_inputs(command)
+    points = command.add_argument_group("points")
+    points.add_argument(
+        "--over",
+        action="append",
+        default=[],
+        metavar="NAME=VALUES",
+        help="seed=0:9, grid=3,5,10, lamb=0,0.001, width=[2,3,1],[2,5,1] or any other "
+        "setting; may be repeated, for all combinations",
+    )
+    points.add_argument("--width", type=_width, help="such as 2,5,1, instead of the formula's")
+    points.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting"
+    )
+    _add_data(command)
+    _add_edits(command)
+    _add_training(command)
+    where = command.add_argument_group("where")
+    where.add_argument("--workers", type=_count, help="processes, by default the cores less one")
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster instead")
+    command.add_argument("--table", metavar="FILE", help="the table as CSV")
+    _add_out(command, "the best network")
+    return command
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
     data = command.add_argument_group("data")
     data.add_argument("--data", metavar="FILE", help="CSV or Parquet; without: the formula's own")
     data.add_argument(
@@ -81,6 +124,9 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     data.add_argument(
         "--range", action="append", type=_range, default=[], metavar="NAME=LOW:HIGH", dest="ranges"
     )
+
+
+def _add_edits(command: argparse.ArgumentParser) -> None:
     edits = command.add_argument_group("edits before training, in this order")
     edits.add_argument(
         "--expand",
@@ -93,6 +139,9 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
         "--perturb", choices=("off", "minimal", "all", "non-intrusive"), default="off"
     )
     edits.add_argument("--magnitude", type=float, default=0.1, help="of the perturbation")
+
+
+def _add_training(command: argparse.ArgumentParser) -> Any:
     training = command.add_argument_group("training")
     training.add_argument("--optimizer", choices=("Adam", "LBFGS", "LM", "auto"), default="LBFGS")
     training.add_argument("--lr", type=float, help="learning rate, by default the optimizer's")
@@ -101,15 +150,13 @@ def _add_train(commands: Any) -> argparse.ArgumentParser:
     training.add_argument("--lamb", type=float, default=0.0, help="strength of the regularisation")
     training.add_argument("--schedule", default="constant", help="of the rate, such as cosine")
     training.add_argument("--patience", type=int, help="steps without a lower test loss to stop")
-    training.add_argument(
-        "--checkpoint", metavar="FILE", help="go on from FILE if it is there; written at the end"
-    )
     training.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     training.add_argument("--seed", type=int, default=0, help="of data, perturbation and batches")
-    command.add_argument(
-        "--out", metavar="FILE", help="the trained network: .safetensors, or .svg or .png"
-    )
-    return command
+    return training
+
+
+def _add_out(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument("--out", metavar="FILE", help=f"{what}: .safetensors, or .svg or .png")
 
 
 def _add_export(commands: Any) -> argparse.ArgumentParser:
@@ -131,6 +178,10 @@ def _add_export(commands: Any) -> argparse.ArgumentParser:
 
 def _add_formula(command: argparse.ArgumentParser) -> None:
     command.add_argument("formula", metavar="FORMULA", help='such as "exp(sin(pi*x)+y^2)"')
+    _add_inputs(command)
+
+
+def _add_inputs(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--inputs", type=_names, help="their order, such as x,y; by default of first appearance"
     )
@@ -153,6 +204,13 @@ def _names(text: str) -> tuple[str, ...]:
     if not all(names):
         raise argparse.ArgumentTypeError(f"names with commas between, such as x,y, not {text!r}")
     return names
+
+
+def _width(text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"numbers of nodes such as 2,5,1, not {text!r}")
+    return [int(part) for part in parts]
 
 
 def _range(text: str) -> tuple[str, tuple[float, float]]:

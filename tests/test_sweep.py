@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import os
 import signal
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
-from kanstudio import KAN, Sweep, create_dataset
+from kanstudio import KAN, Sweep, cli, create_dataset
+from kanstudio.cli_sweep import setting, swept
 from kanstudio.compiler.public import network_of
+from kanstudio.editor.model_file import read_model
 from kanstudio.errors import DataError, EditError, FormulaError, KanStudioError, TrainingError
 from kanstudio.network.edits import perturb
 from kanstudio.network.forward import evaluate
@@ -213,3 +217,97 @@ def test_where_to_train_must_make_sense(where, data):
     study = Sweep(data, {"seed": [0]}, width=[2, 1], **where)
     with pytest.raises(KanStudioError):
         study.run()
+
+
+# The command.
+
+
+@pytest.fixture(scope="module")
+def address(cluster: Cluster) -> str:
+    async def ask() -> str:
+        return str((await cluster.client()).scheduler.address)
+
+    return cluster.submit(ask()).result()
+
+
+def test_the_command_prints_the_table_and_writes_the_best(address, tmp_path, capsys):
+    table, model = tmp_path / "table.csv", tmp_path / "best.safetensors"
+    argv = ["sweep", "c = sin(a)*b", "--over", "seed=0:1", "--over", "grid=3,6", "--perturb", "all",
+            "--samples", "60", "--optimizer", "LM", "--steps", "4", "--scheduler", address,
+            "--table", str(table), "--out", str(model), "--set", "patience=0"]  # fmt: skip
+    assert cli.main(argv) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:4] == ["seed", "grid", "test", "loss"]
+    assert lines[5:] == [f"wrote {table}", f"wrote {model}"]
+    rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
+    losses = [float(row["test_loss"]) for row in rows]
+    assert losses == sorted(losses)
+    assert sorted((row["seed"], row["grid"]) for row in rows) == [
+        ("0", "3"), ("0", "6"), ("1", "3"), ("1", "6")
+    ]  # fmt: skip
+    best = read_model(model.read_bytes())
+    assert best.text == "c = sin(a)*b"
+    assert str(best.network.grid) == rows[0]["grid"]
+
+
+def test_the_command_takes_widths_and_a_file(address, data, tmp_path, capsys):
+    file = tmp_path / "data.csv"
+    rows = np.hstack([data.train_x, data.train_y])
+    np.savetxt(file, rows, delimiter=",", header="a,b,c", comments="")
+    argv = ["sweep", "--over", "width=[2,3,1],[2,[2,1],1]", "--data", str(file), "--inputs", "a,b",
+            "--outputs", "c", "--steps", "2", "--scheduler", address]  # fmt: skip
+    assert cli.main([*argv, "--out", str(tmp_path / "best.svg")]) == 0
+    assert "[2, [2, 1], 1]" in capsys.readouterr().out
+    assert (tmp_path / "best.svg").read_text("utf-8").startswith("<svg")
+    argv[1:3] = ["--width", "2,2,1", "--over", "lamb=0,0.01"]
+    assert cli.main(argv) == 0
+
+
+def test_an_interrupt_leaves_the_table_of_what_was_learned(address, capsys, monkeypatch):
+    follow = Sweep._follow
+
+    def interrupted(self: Sweep, running: list[Any]) -> list[Any]:
+        records = follow(self, running)
+        if any(record.progress.step > 5 for record in records):
+            monkeypatch.setattr(Sweep, "_follow", follow)
+            raise KeyboardInterrupt
+        return records
+
+    monkeypatch.setattr(Sweep, "_follow", interrupted)
+    argv = ["sweep", "sin(a)*b", "--over", "seed=0:3", "--perturb", "all", "--optimizer", "Adam",
+            "--steps", "1000000", "--scheduler", address]  # fmt: skip
+    assert cli.main(argv) == cli.EXIT_INTERRUPTED
+    out, err = capsys.readouterr()
+    assert "stopped" in out
+    assert err.endswith("kanstudio: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--over", "seed=1"],
+        ["--over", "seed=1", "--width", "2,1"],
+        ["--over", "seed=1", "--width", "2,1", "--data", "no such file.csv"],
+        ["x", "--over", "seed"],
+        ["x", "--over", "=1"],
+        ["x", "--over", "seeds=1"],
+        ["x"],
+        ["x", "--over", "seed=1", "--set", "patience"],
+        ["x", "--over", "seed=1", "--scheduler", "nowhere"],
+        ["x", "--over", "seed=1", "--out", "net.pdf"],
+        ["x", "--over", "seed=1", "--table", "no/such/folder/table.csv"],
+        ["x", "--over", "seed=1", "--range", "z=0:1"],
+    ],
+)
+def test_the_commands_mistakes_are_one_line(argv, capsys):
+    assert cli.main(["sweep", *argv]) == cli.EXIT_ERROR
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_values_on_the_command_line():
+    assert swept("seed=0:3") == ("seed", [0, 1, 2, 3])
+    assert swept("lamb = 0, 1e-3") == ("lamb", [0, 0.001])
+    assert swept("width=[2,5,1],[2,[3,1],1]") == ("width", [[2, 5, 1], [2, [3, 1], 1]])
+    assert swept("opt=LM, Adam") == ("opt", ["LM", "Adam"])
+    assert swept("update_grid=true,false") == ("update_grid", [True, False])
+    assert setting("schedule=cosine") == ("schedule", "cosine")

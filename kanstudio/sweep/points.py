@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from kanstudio.compiler.public import network_of
+from kanstudio.editor.document import Document
 from kanstudio.errors import TrainingError
 from kanstudio.kan import KAN
 from kanstudio.network import checks, edits
@@ -145,8 +146,12 @@ def _start(values: Values, seed: int) -> Network:
     if "model" in values:
         model = values["model"]
         network = model.network() if isinstance(model, KAN) else model
+        if isinstance(model, Document):
+            network = model.network
         if not isinstance(network, Network):
-            raise TrainingError(f"a model is a KAN or a network, not {type(model).__name__}")
+            raise TrainingError(
+                f"a model is a KAN, a document or a network, not {type(model).__name__}"
+            )
         return network
     degree = checks.whole("k", values.get("k", 3), 0)
     if "formula" in values:
@@ -181,6 +186,8 @@ def shown(value: object) -> str:
     """A value in a table or a line: short."""
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, Document):
+        value = value.network
     if isinstance(value, KAN | Network):
         return f"<{'x'.join(str(sum(level)) for level in value.width)}>"
     return str(list(value)) if isinstance(value, tuple) else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -54,19 +54,19 @@ class Outcome:
 
     def document(self, dataset: Dataset) -> Document:
         """The network with its formula, samples and losses. Raises TrainingError."""
-        text = self.point.values.get("formula")
-        return Document(
-            text=text if isinstance(text, str) else "",
-            network=self._kept(),
-            dataset=dataset,
-            table_name="sweep",
-            losses=tuple(
-                LossRecord(index + 1, float(train), float(test))
-                for index, (train, test) in enumerate(self.losses)
-                if math.isfinite(train) and math.isfinite(test)
-            ),
-            trained=self.steps,
+        losses = tuple(
+            LossRecord(index + 1, float(train), float(test))
+            for index, (train, test) in enumerate(self.losses)
         )
+        network, text = self._kept(), self.point.values.get("formula")
+        start = self.point.values.get("model")
+        if not isinstance(start, Document):
+            start = Document(text if isinstance(text, str) else "", network, dataset,
+                             table_name="sweep")  # fmt: skip
+        return replace(
+            start, network=network, dataset=dataset, unperturbed=None, losses=losses,
+            trained=self.steps,
+        )  # fmt: skip
 
     def _kept(self) -> Network:
         if self.network is None:

@@ -116,7 +116,10 @@ class Sweep:
         disable = None if bar is None else not bar
         bar_of = tqdm(total=len(self.points), unit=" runs", leave=False, disable=disable)
         with bar_of as shown, contextlib.closing(self._batches()) as batches:
-            for _ in batches:
+            shown.set_description_str("starting workers")
+            for records in batches:
+                if records:
+                    shown.set_description_str("")
                 n_over = sum(o.state in _OVER for o in self._outcomes.values())
                 if n_over > shown.n:
                     best = min(self._outcomes.values(), key=rank)
