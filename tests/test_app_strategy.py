@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import pytest
 
-from kanstudio.app.costs import Prospect, prospect
+from kanstudio.app.costs import Prospect, prospect, prospect_of, same_prospect
 from kanstudio.app.session import Session
 from kanstudio.app.share import link_query, shared_document
 from kanstudio.compiler import STRATEGIES, cost_of
@@ -32,6 +33,19 @@ def test_conditions_are_said_in_sentences() -> None:
     (condition,) = prospect(("x^y", ("x", "y"))).conditions
     assert condition.startswith("Exact where x >= 0: ")
     assert prospect(("sqrt(x)*y", ("x", "y"))).conditions == ()
+
+
+def test_conditions_are_held_against_the_samples() -> None:
+    document = new_document("x^y", ranges={"x": (0.5, 2.0), "y": (1.0, 3.0)})
+    (free,) = prospect_of(document).conditions
+    assert "samples" not in free
+    x = document.dataset.train_x.copy()
+    x[: len(x) // 4, 0] *= -1
+    outside = replace(document, dataset=replace(document.dataset, train_x=x))
+    (condition,) = prospect_of(outside).conditions
+    assert condition == f"{free}; 25% of the samples lie elsewhere"
+    assert same_prospect(document, replace(document, trained=3))
+    assert not same_prospect(document, outside)
 
 
 def test_another_strategy_is_one_undoable_step() -> None:

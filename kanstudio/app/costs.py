@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from kanstudio.compiler import STRATEGIES, Cost, Strategy, cost_report, requirements
-from kanstudio.editor.document import read_formula
+from kanstudio.app.present import percent
+from kanstudio.compiler import (
+    STRATEGIES,
+    Cost,
+    Strategy,
+    cost_report,
+    requirements,
+    share_violated,
+)
+from kanstudio.editor.document import Document, read_formula
 from kanstudio.errors import KanStudioError
 
 REST_S = 0.25
 """So long must a text stand still before its costs are worked out."""
 MAX_CONDITIONS = 5
+CHECKED_SAMPLES = 1_000
 
 Key = tuple[str, tuple[str, ...]]
 """A text and its inputs."""
@@ -48,6 +57,28 @@ def cost_row(key: str, title: str, cost: Cost) -> Row:
         "depth": cost.depth,
         "parameters": cost.parameters,
     }
+
+
+def prospect_of(document: Document) -> Prospect:
+    """The prospect of a document's text; its conditions are held against its samples."""
+    names = document.network.input_names
+    known = prospect((document.text, names))
+    if not known.conditions or document.formula is None:
+        return known
+    needed = requirements([output.expr for output in document.formula.outputs])
+    x = document.dataset.train_x[:CHECKED_SAMPLES]
+    shares = [share_violated(one, names, x) for one in needed[:MAX_CONDITIONS]]
+    said = (
+        f"{sentence}; {percent(share)} of the samples lie elsewhere" if share else sentence
+        for sentence, share in zip(known.conditions, shares, strict=True)
+    )
+    return replace(known, conditions=tuple(said))
+
+
+def same_prospect(one: Document, other: Document) -> bool:
+    """Whether two documents have the same prospect."""
+    same = one.text == other.text and one.network.input_names == other.network.input_names
+    return same and one.dataset is other.dataset
 
 
 @lru_cache(maxsize=256)

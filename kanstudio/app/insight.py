@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kanstudio.app.aside import Aside
-from kanstudio.app.costs import REST_S, Prospect, prospect
+from kanstudio.app.costs import REST_S, Prospect, prospect, prospect_of, same_prospect
 from kanstudio.app.formula_now import FormulaNow, formula_now, same_network
 from kanstudio.app.reading import Check
 from kanstudio.editor.document import Document
@@ -21,7 +21,7 @@ class Insight:
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self._tell = tell
-        self._compiled = Aside(prospect, tell)
+        self._compiled = Aside(prospect_of, tell, same=same_prospect)
         self._typed = Aside(prospect, tell, rest_s=REST_S)
         self._now = Aside(formula_now, self._take, same=same_network)
         self._running = False
@@ -39,9 +39,7 @@ class Insight:
 
     def watch(self, document: Document) -> None:
         """This is the document from now on, and no run moves its network."""
-        self._compiled.want(
-            (document.text, document.network.input_names) if document.text else None
-        )
+        self._compiled.want(document if document.text else None)
         self._running = False
         self._now.want((document.network, document.dataset.train_x[:MAX_SAMPLES]))
 

@@ -50,3 +50,15 @@ def test_a_long_formula_breaks_and_can_be_enlarged(studio_page: Page) -> None:
     assert inside["x"] >= 0 and inside["x"] + inside["width"] <= window["width"]
     page.keyboard.press("Escape")
     expect(card).to_be_hidden()
+
+
+def test_a_suggestion_is_taken_by_a_click(studio_page: Page) -> None:
+    page = studio_page
+    field = page.get_by_role("textbox", name="Formula")
+    field.fill("2*α + sine(x) + 1")
+    page.get_by_role("button", name="Write sin", exact=True).click(timeout=LONG)
+    expect(field).to_have_value("2*α + sin(x) + 1")
+    expect(field).to_be_focused()
+    expect(page.locator(".formula-box.wrong")).to_have_count(0, timeout=LONG)
+    field.press("Enter")
+    until(page, "version", "2")

@@ -177,10 +177,17 @@ export function render({ model, el }) {
     input.setAttribute("aria-invalid", String(Boolean(error)));
     if (error) {
       const [before, bad, after] = split(input.value, error.start, error.end);
+      const meant = (error.hint || "").match(/^did you mean (\S+)\?$/)?.[1];
       mirror.replaceChildren(before, h("mark", {}, bad || " "), after);
       message.replaceChildren(h("pre", { "aria-hidden": "true" }, caretLines(input.value, error)),
         h("p", {}, h("strong", {}, error.message),
-          error.hint ? h("span", { class: "hint" }, ` ${error.hint}`) : null),
+          error.hint ? h("span", { class: "hint" }, ` ${error.hint}`) : null,
+          meant ? button(`Write ${meant}`, { class: "small-button", onclick: () => {
+            input.focus();
+            input.setSelectionRange(before.length, before.length + bad.length);
+            // Typed, as it were: the browser's own undo takes it back.
+            document.execCommand("insertText", false, meant);
+          } }) : null),
         h("p", { class: "where" }, `line ${error.line}, column ${error.column}`));
     } else {
       mirror.replaceChildren();
