@@ -26,7 +26,8 @@ CHARACTERS = (
 )
 _PIECES = (
     "sin cos^-1 exp log_2 sqrt abs where( piecewise( Piecewise(( max( min( mod( gamma j0( root( "
-    "binomial( clip( x y z theta x_1 e pi 1 2 3.5 1e-3 1e300 1e999 1e-999 99999999999999999 "
+    "binomial( clip( where(where(x>0,1,2)>y,x,1) \\log_{ x^{2}_{1} "
+    "x y z theta x_1 e pi 1 2 3.5 1e-3 1e300 1e999 1e-999 99999999999999999 "
     "( ) [ ] { } | || ^ ^^ ^( ^2 ^-1 + - * / ** .* , ; = := == != < > <= >= and or not if else "
     "True & && ! !! _ __ _{ y= f(x)= \\frac \\sqrt \\sqrt[3] \\left( \\right) \\left| \\right. "
     "\\begin{cases} \\end{cases} \\begin{align} \\\\ \\text{if} \\text{otherwise} \\theta "
@@ -125,6 +126,14 @@ HOSTILE = {
     "a product of sums": "*".join(f"(x+{n})" for n in range(900)),
     "nested where": "where(x<1," * 38 + "x" + ",0)" * 38,
     "where in a condition": "where(" * 38 + "x" + "<1,1,2)" * 38,
+    "where of where in a condition": "where(" * 30 + "x" + "<y,x+y*z,z-sin(x))" * 30,
+    "sums of where in conditions": "where("
+    + " and ".join(f"where(x<1,x,y)+where(y<1,y,z)>{n}" for n in range(60))
+    + ",1,0)",
+    "piecewise in conditions": "where("
+    + "*".join(f"piecewise({','.join(f'{v}<{n},{n}*y' for n in range(7))},z)" for v in "xyz")
+    + ">0,1,2)",
+    "bases of logarithms": r"\log_{" * 30 + "x" + "}(y)" * 30,
     "many conditions": "where(" + " and ".join(f"x<{n}" for n in range(900)) + ",1,0)",
     "nested conditions": "where(" + "(" * 30 + "x<1" + " and y<2 or x>3)" * 30 + ",1,0)",
     "many nots": "where(" + "not " * 500 + "x<1,1,0)",

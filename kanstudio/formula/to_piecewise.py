@@ -87,14 +87,19 @@ class PiecewiseBuilder(ABC):
         size = 1
         for when, compared in found:
             self.n_written += sum(1 for _ in nodes(compared))
-            if self.n_written > MAX_NODES:
-                self.refuse(f"written out, more than {MAX_NODES} operations", node)
+            self.check_written(self.n_written, node)
             holds, count = self.comparison(compared, operator)
             chosen, n_chosen = self.condition(when, True)
             parts.append(joined(sp.And, [*elsewhere, chosen, holds]))
             elsewhere.append(opposite(chosen))
-            size += count + n_chosen * (1 + len(elsewhere))
+            # A condition is written for its own case and for each that follows.
+            size += count + n_chosen * (len(found) - len(elsewhere) + 1)
+            self.check_written(size, node)
         return joined(sp.Or, parts), size
+
+    def check_written(self, size: int, node: Node) -> None:
+        if size > MAX_NODES:
+            self.refuse(f"written out, more than {MAX_NODES} operations", node)
 
     def with_default(self, pieces: list[tuple[sp.Expr, sp.Basic]], last: Built, size: int) -> Built:
         if not pieces:

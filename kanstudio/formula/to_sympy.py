@@ -28,7 +28,6 @@ from kanstudio.formula.ast import (
 from kanstudio.formula.limits import (
     MAX_EXACT_NODES,
     MAX_EXPONENT,
-    MAX_NODES,
     refuse,
 )
 from kanstudio.formula.shorthands import REPEATING, SHORTHANDS, log_to
@@ -271,8 +270,7 @@ class _Builder(PiecewiseBuilder):
 
     def doubled(self, node: Node, expr: sp.Expr, size: int) -> Built:
         """A result that holds an argument twice; nested, it would grow exponentially."""
-        if size > MAX_NODES:
-            self.refuse(f"written out, more than {MAX_NODES} operations", node)
+        self.check_written(size, node)
         return Built(expr, None, size)
 
     def apply(self, node: Call, exprs: list[sp.Expr]) -> sp.Expr:
