@@ -70,7 +70,7 @@ CASES = {
 }
 
 
-def made(data, backend, network=None, steps=40, **options):
+def made(data, backend, network=None, steps=26, **options):
     return TrainingRun(
         splines() if network is None else network, data,
         TrainingSettings(**{"steps": steps, **options}), backend=backend,
@@ -118,7 +118,7 @@ def test_a_recording_of_one_step_plays_all_steps(data, options, monkeypatch):
     assert found.network().same_values(expected.network())
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=6),
     case=st.sampled_from(sorted(CASES)),
@@ -255,11 +255,57 @@ def test_out_of_memory_is_a_message(data, monkeypatch):
 # --- what can be in chunks ---------------------------------------------------------------
 
 
-def test_only_adam_on_samples_in_memory_goes_in_chunks(data):
-    batches = Stream([(data.train_x, data.train_y)], data.test_x, data.test_y)
-    for dataset, options in ((data, {"optimizer": "LBFGS"}), (batches, {"batch": 10})):
-        with pytest.raises(TrainingError, match="chunked steps are for Adam"):
-            made(dataset, "chunked", **options)
+def test_only_adam_goes_in_chunks(data):
+    with pytest.raises(TrainingError, match="chunked steps are for Adam"):
+        made(data, "chunked", optimizer="LBFGS")
+
+
+def stream(data, sizes, weighted=False):
+    """Batches of these sizes of samples that repeat."""
+    rng = np.random.default_rng(2)
+    batches = []
+    for size in sizes:
+        rows = rng.choice(data.n_train, size)
+        batch = (data.train_x[rows], data.train_y[rows])
+        batches.append((*batch, rng.uniform(1, 2, size)) if weighted else batch)
+    return Stream(batches, data.test_x, data.test_y)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("sizes", [[40], [40, 40, 40], [35, 40, 17, 60], [8, 8]], ids=str)
+def test_a_stream_goes_in_chunks_from_window_to_window(data, sizes, weighted, monkeypatch):
+    monkeypatch.setattr("kanstudio.training.stream.WINDOW", 40)
+    monkeypatch.setattr(loop, "recorder", lambda device: recorded)
+    found, expected = (
+        made(stream(data, sizes, weighted), name, batch=8, steps=30)
+        for name in ("chunked", "torch")
+    )
+    assert_same_run(found, expected)
+    ends = [(run.checkpoint().n_read, run.checkpoint().n_used) for run in (found, expected)]
+    assert ends[0] == ends[1]
+
+
+def test_windows_of_one_size_need_one_recording(data, monkeypatch):
+    monkeypatch.setattr("kanstudio.training.stream.WINDOW", 40)
+    recordings = []
+    monkeypatch.setattr(
+        loop, "recorder", lambda device: lambda step: recordings.append(1) or recorded(step)
+    )
+    list(made(stream(data, [40, 40, 40]), "chunked", batch=8, steps=30, update_grid=False))
+    assert len(recordings) == 1
+
+
+def test_looks_inside_a_window_change_nothing(data, monkeypatch, tmp_path):
+    monkeypatch.setattr("kanstudio.training.stream.WINDOW", 60)
+    source = stream(data, [60, 30, 45])
+    whole = made(source, "chunked", batch=6, steps=40)
+    records, run, found = list(whole), made(source, "chunked", batch=6, steps=40), []
+    for length in (3, 5, 4, 1, 9):
+        found += [run.step() for _ in range(length)]
+        save_checkpoint(run.checkpoint(), tmp_path / "half")
+        run = TrainingRun.resume(load_checkpoint(tmp_path / "half"), source, backend="chunked")
+    assert [*found, *run] == records
+    assert run.network().same_values(whole.network())
 
 
 def test_a_loss_of_the_callers_goes_in_chunks(data):

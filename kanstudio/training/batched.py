@@ -186,9 +186,8 @@ class SeedTraining(Iterator[News]):
         runs = [self.runs[index] for index in group.runs]
         starts = [run.checkpoint() for run in runs]
         counts = self._counts(runs, min(self._pace.length(), loop.capacity))
-        begun = time.perf_counter()
         taken = loop.take(starts, counts)
-        self._pace.took(max(counts), time.perf_counter() - begun)
+        self._pace.took(max(counts), loop.seconds)
         for index, run, item in zip(group.runs, runs, taken, strict=True):
             news[index] = run.accept(item)
             if not item.whole:

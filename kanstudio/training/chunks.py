@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from dataclasses import replace
 
@@ -81,12 +80,11 @@ class Chunks:
         """The objective has changed: go on in another loop."""
         self._loop = loop
 
-    def take(self, at: Checkpoint) -> Taken:
-        """The next chunk; perhaps no step, if the first is not finite."""
-        count = min(self._pace.length(), room(at), self._loop.capacity)
-        start = time.perf_counter()
+    def take(self, at: Checkpoint, most: int) -> Taken:
+        """The next chunk, of ``most`` steps; perhaps of none, if the first is not finite."""
+        count = min(self._pace.length(), room(at), self._loop.capacity, most)
         (taken,) = self._loop.take([at], [count])
-        self._pace.took(count, time.perf_counter() - start)
+        self._pace.took(count, self._loop.seconds)
         self._start, self._n_told = at, 0
         return taken
 

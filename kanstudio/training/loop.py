@@ -13,6 +13,7 @@ one network too, are written for any leading axes.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -28,9 +29,11 @@ from kanstudio.training.capture import Recorder, Step, recorder
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.objective import TorchObjective
 from kanstudio.training.optimizers import Adam
+from kanstudio.training.packing import IntArray
 from kanstudio.training.progress import Progress, rmse
 from kanstudio.training.schedule import Best, rate_at
 from kanstudio.training.settings import TrainingSettings
+from kanstudio.training.stream import Feed
 
 MIN_STEPS, MAX_STEPS = 8, 256
 """The longest chunk; the least of it has room for the steps before a recording."""
@@ -60,8 +63,9 @@ class DeviceLoop:
 
     objective: of one network, or of R. settings: of each run; they may differ in seed,
     learning rate, schedule, lamb and its parts. n_train: number of training samples.
-    alone: one network without a leading axis. record: how steps are recorded; None for
-    what suits the device.
+    alone: one network without a leading axis. feed: of a stream, where the batches come
+    from; a chunk ends before the last step of its window. record: how steps are recorded;
+    None for what suits the device.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class DeviceLoop:
         size: int,
         *,
         alone: bool,
+        feed: Feed | None = None,
         record: Recorder | None = None,
     ) -> None:
         first = settings[0]
@@ -91,7 +96,10 @@ class DeviceLoop:
         self._lamb: float | Tensor = first.lamb
         if not alone:
             self._lamb = self._tensor(np.array([item.lamb for item in settings]))
+        self._feed = feed
         self._held: list[Checkpoint | None] = [None] * len(settings)
+        self.seconds = 0.0
+        """What the steps of the last chunk took, without a recording before them."""
         self._play: Step | None = None
 
     def _allocate(self, size: int) -> None:
@@ -197,12 +205,14 @@ class DeviceLoop:
             self._held = [None] * len(starts)
         self._load(starts)
         self._slot.zero_()
+        begun = time.perf_counter()
         for _ in range(n_steps):
             assert self._play is not None
             self._play()
         # Whatever happens now, the state is no longer that of the starts.
         self._held = [None] * len(starts)
         results: FloatArray = self._results[:n_steps].cpu().double().numpy()
+        self.seconds = time.perf_counter() - begun
         return results.reshape(n_steps, BETTER + 1, len(starts))
 
     def _load(self, starts: Sequence[Checkpoint]) -> None:
@@ -240,11 +250,13 @@ class DeviceLoop:
         runs = range(len(starts))
         if self._one_seed:
             runs = range(longest := int(np.argmax(counts)), longest + 1)
-        drawn = [
-            [batch_rows(self._settings[i], self._n_train, starts[i].n_steps + k) for i in runs]
-            for k in range(n_steps)
-        ]
+        drawn = [[self._batch_of(i, starts[i], k) for i in runs] for k in range(n_steps)]
         return np.array(drawn, dtype=np.int64)
+
+    def _batch_of(self, run: int, start: Checkpoint, ahead: int) -> IntArray | None:
+        if self._feed is not None:
+            return self._feed.rows(0, start.n_used + ahead)
+        return batch_rows(self._settings[run], self._n_train, start.n_steps + ahead)
 
     @staticmethod
     def _write(table: Tensor, values: NDArray[np.generic]) -> None:
@@ -267,6 +279,7 @@ class DeviceLoop:
         at = replace(
             start,
             n_steps=start.n_steps + len(results),
+            n_used=start.n_used + (0 if self._feed is None else len(results)),
             params=state[PARAMS].copy(),
             safe=state[SAFE].copy(),
             memory={"mean": state[MEAN].copy(), "square": state[SQUARE].copy(), "count": count},

@@ -139,6 +139,21 @@ class TorchObjective:
             self._tensor(x), self._tensor(y), None if weight is None else self._tensor(weight)
         )
 
+    def refill(self, dataset: Dataset) -> bool:
+        """Take other training samples in the place of these; False if they do not fit there."""
+        new = self._samples(dataset.train_x, dataset.train_y, dataset.train_weight)
+        old = self.train
+        if new.x.shape != old.x.shape or (new.weight is None) != (old.weight is None):
+            return False
+        new = self._with_features(new)
+        pairs = [(old.x, new.x), (old.y, new.y), *zip(old.features, new.features, strict=True)]
+        if old.weight is not None and new.weight is not None:
+            pairs.append((old.weight, new.weight))
+        for tensor, values in pairs:
+            # In place: a recorded step goes on with this memory.
+            tensor.copy_(values)
+        return True
+
     def _has_knots_of(self, other: TorchObjective) -> bool:
         first = other._knots[0]
         return all(np.array_equal(first, knots) for knots in (*self._knots, *other._knots))

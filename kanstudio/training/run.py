@@ -12,27 +12,23 @@ import numpy as np
 from kanstudio.errors import TrainingError
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.network.outside import Outside, outside
-from kanstudio.training.batches import batch_rows
 from kanstudio.training.checkpoint import Checkpoint, best_after
-from kanstudio.training.checks import check_run
 from kanstudio.training.choice import choose_for, make_optimizer
 from kanstudio.training.chunks import Chunks, with_message
 from kanstudio.training.data import Dataset
-from kanstudio.training.jacobian import Linearizer
-from kanstudio.training.kernel import KernelObjective, supports
-from kanstudio.training.loop import DeviceLoop, Taken
+from kanstudio.training.loop import Taken
+from kanstudio.training.material import Backend, Material
 from kanstudio.training.memory import OutOfMemory, out_of_memory
 from kanstudio.training.objective import LossFunction, Objective, TorchObjective
 from kanstudio.training.optimizers import Step
 from kanstudio.training.packing import IntArray, packing
-from kanstudio.training.problem import StepProblem, calmed, is_finite, is_good
+from kanstudio.training.problem import calmed, is_finite, is_good
 from kanstudio.training.progress import Progress, rmse
 from kanstudio.training.regrid import moved_grid
 from kanstudio.training.schedule import rate_at
 from kanstudio.training.settings import TrainingSettings
-from kanstudio.training.stream import Feed, Stream
+from kanstudio.training.stream import Stream
 
-Backend = Literal["auto", "kernel", "torch", "chunked", "shared"]
 State = Literal["running", "finished", "error"]
 
 MAX_TRIES = 8
@@ -113,64 +109,35 @@ class TrainingRun(Iterator[Progress]):
         backend: Backend,
         loss_fn: LossFunction | None,
     ) -> None:
-        self._feed: Feed | None = None
-        if isinstance(source, Stream):
-            self._feed = Feed(source, start.settings, start.n_read, start.n_used)
-            source = self._feed.window
-        check_run(start.network, source, start.settings, least_squares=loss_fn is None)
+        self._material = Material(start, source, backend, loss_fn)
         self.state: State = "running"
         self.message = ""
         self._at = start
-        self._dataset = source
-        self._loss_fn = loss_fn
-        self._use_kernel = (
-            backend in ("auto", "kernel", "shared")
-            and loss_fn is None
-            and supports(start.network, start.settings)
-        )
-        if backend == "kernel" and not self._use_kernel:
-            raise TrainingError("the compiled kernel does not cover this run; use torch")
         self._optimizer = make_optimizer(start.settings)
-        self._made: Objective | None = None
-        self._samples_of: TorchObjective | None = None
         self._chunks: Chunks | None = None
         if backend != "shared":
             with out_of_memory("before the first step"):
-                self._made = self._make_objective(start.network)
+                _ = self._material.objective
                 self._chunks = self._make_chunks(backend)
-        self._linearizer: Linearizer | None = None
         self._end_if_due()
 
     def _look_at_the_start(self) -> None:
         """For early stopping: training may find nothing better."""
         at = self._at
         with out_of_memory("before the first step"), np.errstate(over="ignore", invalid="ignore"):
-            loss = rmse(self._objective.test_mse(at.params))
+            loss = rmse(self._material.objective.test_mse(at.params))
         self._at = replace(at, best=best_after(at, at.params, loss, at.n_steps))
 
-    @property
-    def _objective(self) -> Objective:
-        if self._made is None:
-            self._made = self._make_objective(self._at.network)
-        return self._made
+    def _make_chunks(self, backend: Backend) -> Chunks | None:
+        possible = self.settings.optimizer == "Adam"
+        if backend == "chunked" and not possible:
+            raise TrainingError("chunked steps are for Adam; use torch")
+        wanted = backend == "chunked" or (backend == "auto" and self.settings.device != "cpu")
+        return Chunks(self._material.loop(len(self._at.params))) if possible and wanted else None
 
     def rest(self, samples: TorchObjective | None = None) -> None:
         """Free what was made for steps; steps to come shall take the samples of this one."""
-        self._made, self._linearizer, self._samples_of = None, None, samples
-
-    def _make_chunks(self, backend: Backend) -> Chunks | None:
-        possible = self.settings.optimizer == "Adam" and self._feed is None
-        if backend == "chunked" and not possible:
-            raise TrainingError("chunked steps are for Adam on samples in memory; use torch")
-        wanted = backend == "chunked" or (backend == "auto" and self.settings.device != "cpu")
-        return Chunks(self._make_loop()) if possible and wanted else None
-
-    def _make_loop(self) -> DeviceLoop:
-        assert isinstance(self._objective, TorchObjective)
-        return DeviceLoop(
-            self._objective, [self.settings], self._dataset.n_train, len(self._at.params),
-            alone=True,
-        )  # fmt: skip
+        self._material.rest(samples)
 
     @property
     def settings(self) -> TrainingSettings:
@@ -207,6 +174,7 @@ class TrainingRun(Iterator[Progress]):
         at = None if self._chunks is None else self._chunks.settle()
         if at is not None:
             self._at, self.state, self.message = at, "running", ""
+            self._material.stand_at(at)
 
     def network(self) -> Network:
         """A snapshot; the run goes on without touching it.
@@ -224,8 +192,8 @@ class TrainingRun(Iterator[Progress]):
         """The losses where the run stands, without a step."""
         self._settle()
         with np.errstate(over="ignore", invalid="ignore"):
-            found = self._objective.evaluate(self._at.params)
-            test = self._objective.test_mse(self._at.params)
+            found = self._material.objective.evaluate(self._at.params)
+            test = self._material.objective.test_mse(self._at.params)
         return Progress(self.n_steps, rmse(found.mse), rmse(test), found.reg)
 
     def __iter__(self) -> TrainingRun:
@@ -245,12 +213,13 @@ class TrainingRun(Iterator[Progress]):
         """
         if self.failed:
             raise TrainingError(f"this run has ended: {self.message}")
-        before = self._at, self._made
+        before = self._at
         try:
             with out_of_memory(f"in step {self.n_steps + 1}; the network is as it was before"):
                 return self._step()
         except OutOfMemory as error:
-            self._at, self._made = before
+            self._at = before
+            self._material.move(before.network)
             return self._end_badly(str(error))
 
     def _step(self) -> Progress:
@@ -258,8 +227,9 @@ class TrainingRun(Iterator[Progress]):
         if chunks is not None and chunks.n_waiting:
             return chunks.tell()
         self.update_grid_if_due()
-        if chunks is not None:
-            chunks.wait(self.accept(chunks.take(self._at)))
+        n_ready = self._material.n_ready
+        if chunks is not None and n_ready:
+            chunks.wait(self.accept(chunks.take(self._at, n_ready)))
             if chunks.n_waiting:
                 return chunks.tell()
         return self._single_step()
@@ -272,6 +242,7 @@ class TrainingRun(Iterator[Progress]):
     def accept(self, taken: Taken) -> tuple[Progress, ...]:
         """Steps that a loop has taken from where the run stands; what they came to."""
         self._at = taken.at
+        self._material.stand_at(taken.at)
         if taken.progress:
             self._end_if_due()
         return with_message(taken.progress, self.message)
@@ -279,7 +250,7 @@ class TrainingRun(Iterator[Progress]):
     def _single_step(self) -> Progress:
         at, note = self._at, ""
         for attempt in range(MAX_TRIES):
-            rows = self._rows(at.n_steps, attempt)
+            rows = self._material.rows(at.n_steps, attempt)
             batches = OTHER_BATCHES - attempt if rows is not None else 0
             step, test_mse = self._try(at, rows)
             if is_finite(step.evaluation) and is_good(test_mse, step.params):
@@ -296,14 +267,12 @@ class TrainingRun(Iterator[Progress]):
 
     def _try(self, at: Checkpoint, rows: IntArray | None) -> tuple[Step, float]:
         """A step from ``at`` and the mean squared error on the test samples after it."""
-        if self._linearizer is None and self.settings.optimizer == "LM":
-            self._linearizer = Linearizer(at.network, self._dataset, self.settings)
-        problem = StepProblem(self._objective, self._linearizer, rows)
+        problem = self._material.problem(rows)
         rate = at.slowdown * rate_at(self.settings, at.n_steps, at.plateau)
         # Overflow is no surprise here: the step that makes it is undone.
         with np.errstate(over="ignore", invalid="ignore"):
             step = self._optimizer.step(at.memory, at.params, problem, rate)
-            return step, self._objective.test_mse(step.params)
+            return step, self._material.objective.test_mse(step.params)
 
     def _accept(self, at: Checkpoint, step: Step, test_mse: float, note: str) -> Progress:
         test_loss = rmse(test_mse)
@@ -327,13 +296,13 @@ class TrainingRun(Iterator[Progress]):
 
     def _advance(self) -> None:
         """Past the samples that a step has used."""
-        feed = self._feed
-        if feed is None:
-            return
-        if feed.advance():
-            self._dataset = feed.window
-            self._made, self._linearizer = self._make_objective(self._at.network), None
-        self._at = replace(self._at, n_read=feed.n_read, n_used=feed.n_used)
+        self._at, remade = self._material.advance(self._at)
+        if remade:
+            self._move_chunks()
+
+    def _move_chunks(self) -> None:
+        if self._chunks is not None:
+            self._chunks.move(self._material.loop(len(self._at.params)))
 
     def _end_if_due(self) -> None:
         best = self._at.best
@@ -350,23 +319,17 @@ class TrainingRun(Iterator[Progress]):
 
     def outside(self) -> dict[str, Outside]:
         """Edges whose functions meet training samples outside their domains, and the shares."""
-        return outside(self.network(), self._dataset.train_x)
+        return outside(self.network(), self._material.dataset.train_x)
 
     def _end_badly(self, message: str) -> Progress:
         self.state, self.message = "error", message
         return Progress(self.n_steps + 1, math.nan, math.nan, 0.0, message)
 
-    def _rows(self, step: int, attempt: int) -> IntArray | None:
-        """The samples of a step, by the seed and its number alone; None for all."""
-        if self._feed is not None:
-            return self._feed.rows(attempt)
-        return batch_rows(self.settings, self._dataset.n_train, step, attempt)
-
     def _update_grid(self) -> None:
-        rows = self._rows(self.n_steps, 0)
-        x = self._dataset.train_x if rows is None else self._dataset.train_x[rows]
+        rows, x = self._material.rows(self.n_steps, 0), self._material.dataset.train_x
+        x = x if rows is None else x[rows]
         moved = moved_grid(self.network(), x, self.settings.device)
-        objective = self._make_objective(moved)
+        objective = self._material.objective_of(moved)
         params = self._packed(moved)
         with np.errstate(over="ignore", invalid="ignore"):
             if np.isfinite(params).all() and is_finite(objective.evaluate(params, rows)):
@@ -383,17 +346,8 @@ class TrainingRun(Iterator[Progress]):
             memory=self._optimizer.forget(at.memory),
             best=None if at.best is None else replace(at.best, waited=0),
         )
-        self._made, self._linearizer = objective, None
-        if self._chunks is not None:
-            self._chunks.move(self._make_loop())
+        self._material.move(moved, objective)
+        self._move_chunks()
 
     def _packed(self, network: Network) -> FloatArray:
         return packing(network, affine_trainable=self.settings.affine_trainable).pack(network)
-
-    def _make_objective(self, network: Network) -> Objective:
-        if self._use_kernel:
-            return KernelObjective(network, self._dataset, self.settings)
-        like = self._made if isinstance(self._made, TorchObjective) else self._samples_of
-        if self._feed is not None:
-            like = None
-        return TorchObjective(network, self._dataset, self.settings, self._loss_fn, like=like)

@@ -61,11 +61,19 @@ class Feed:
         self.n_read, self.n_next, self.n_used = n_read, n_read, n_used
         self.window = self._fill()
 
-    def rows(self, attempt: int) -> IntArray:
-        """The rows of a step; other ones for another attempt."""
+    @property
+    def n_before_last(self) -> int:
+        """Steps of whole batches in this window before its last step."""
+        return -(-self.window.n_train // self._settings.batch) - 1 - self.n_used
+
+    def rows(self, attempt: int, n_used: int | None = None) -> IntArray:
+        """The rows of a step; other ones for another attempt.
+
+        n_used: of the step after so many in this window; None for the next one.
+        """
         seed = (self._settings.seed, self.n_read, attempt)
         order = np.random.default_rng(seed).permutation(self.window.n_train)
-        start = self.n_used * self._settings.batch
+        start = (self.n_used if n_used is None else n_used) * self._settings.batch
         return order[start : start + self._settings.batch]
 
     def advance(self) -> bool:
