@@ -75,7 +75,8 @@ def test_what_is_shown_is_what_pruning_does(trained: Document) -> None:
         x = trained.dataset.test_x
         change = np.abs(evaluate(done.network, x) - evaluate(trained.network, x)).max()
         assert shown.change == pytest.approx(change)
-        assert (done.perturbation.mode, done.unperturbed) == ("off", None)
+        kept = done.network.levels == trained.network.levels
+        assert (done.unperturbed is not None) == (done.perturbation.mode == "all") == kept
         assert done.losses == trained.losses
 
 
@@ -96,6 +97,16 @@ def test_fixed_edges_are_the_functions_that_were_suggested(trained: Document) ->
         apply(trained, FixEdges(()))
     with pytest.raises(EditError, match="there is no edge"):
         apply(trained, FixEdges((replace(fix, edge="99-98.0"),)))
+
+
+def test_no_perturbation_takes_a_fix_back_by_surprise(trained: Document) -> None:
+    for document, mode in ((trained, "all"), (replace(trained, trained=0), "off")):
+        edge = spline_edges(document.network)[0]
+        fix = Fix(document.network.edge_id(edge), "sin", (1.0, 0.0, 1.0, 0.0))
+        fixed = apply(document, FixEdges((fix,)))
+        assert fixed.perturbation.mode == mode
+        again = apply(fixed, Perturb("minimal", 0.1))
+        assert again.network.layers[edge.layer].functions[edge.subnode][edge.source] == "sin"
 
 
 def test_a_constant_edge_becomes_a_bias(trained: Document) -> None:

@@ -120,9 +120,13 @@ def edge_ids(network: Network) -> Iterable[str]:
 
 
 def settled(document: Document, network: Network) -> Document:
-    """The document with this network for good: there is no way back but Undo.
+    """The document with a simpler network.
 
-    What it was before its perturbation has another structure by now.
+    After a training with the same nodes, the perturbation can still be switched off. Else
+    there is no way back but Undo: another perturbation would start from the network before,
+    and lose what was done here, or that network has other nodes.
     """
+    if document.trained and network.levels == document.network.levels:
+        return replace(document, network=network)
     now = replace(document.perturbation, mode="off")
     return replace(document, network=network, unperturbed=None, perturbation=now, trained=0)
