@@ -223,7 +223,8 @@ class KAN(SimplifyingKAN):
         opt: "LBFGS", "Adam", "LM" (Levenberg-Marquardt) or "auto". lr: None is 0.01 for
         Adam, else 1. loss_fn(prediction, label): a torch scalar in place of the mean
         squared error. save_fig: pictures img_folder/0.png, ... every save_fig_freq steps.
-        grids: such as [3, 5, 10], refine to each and take ``steps`` steps on each.
+        grids: such as [3, 5, 10], refine to each and take ``steps`` steps on each; with
+        early stopping (which LM has by default) the best of all grids is kept.
         normalize: train on inputs and outputs of mean 0 and deviation 1, whose units the
         losses then have; the model still maps plain values. callbacks are called with
         each step's ``Progress``; one that returns True ends the training. settings:

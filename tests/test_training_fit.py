@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,27 @@ def test_grids_go_from_coarse_to_fine(data):
     ends = result["train_loss"][[9, 19]]
     assert ends[1] < 0.5 * ends[0]
     assert result["test_loss"][-1] == pytest.approx(rmse(trained, data), rel=1e-9)
+
+
+def test_five_grids_in_one_call_lower_the_loss_at_each(data):
+    """[2, 1, 1] is the shape of the law, so that every start comes to it."""
+    options = dict(opt="LM", steps=20, stop_grid_update_step=10, patience=0)
+    trained = model((2, 1, 1))
+    result = trained.fit(data, grids=[3, 5, 10, 20, 50], **options)
+    assert (trained.grid, result["stages"].tolist()) == (50, [0, 20, 40, 60, 80])
+    losses = result["train_loss"][[19, 39, 59, 79, 99]]
+    assert all(fine < 0.7 * coarse for coarse, fine in pairwise(losses))
+    assert losses[-1] < 1e-3 * losses[0]
+
+
+def test_grids_too_fine_for_the_samples_are_given_up_with_early_stopping(data):
+    few = {name: values[:40] for name, values in data.items()}
+    trained, plain = model(), model()
+    result = trained.fit(few, opt="LBFGS", steps=20, patience=20, grids=[3, 50])
+    plain.fit(few, opt="LBFGS", steps=20, grids=[3, 50])
+    assert (trained.grid, plain.grid) == (3, 50)
+    assert rmse(trained, few) == pytest.approx(result["test_loss"].min(), rel=1e-9)
+    assert rmse(trained, few) < 0.5 * rmse(plain, few)
 
 
 @pytest.mark.parametrize("grids", [[5, 3], [2], [3, 4.5], "5", [], 5])

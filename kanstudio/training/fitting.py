@@ -193,12 +193,23 @@ class Follower:
             # Ctrl+C and errors of the caller's functions do not cost what was learned so far.
             self._show(run)
 
+    def keep_the_best(self, stages: Sequence[tuple[float, Network]]) -> None:
+        """Of grids one after the other: (test loss, network) of each, with early stopping."""
+        if stages and (best := min(stages, key=lambda stage: stage[0])) is not stages[-1]:
+            self._hold_values(best[1])
+            logger.warning(
+                "the network of %d intervals is kept: finer grids did not lower the test loss",
+                best[1].grid,
+            )
+
     def histories(self) -> dict[str, FloatArray]:
         """One number per step, by name."""
         return {name: np.array(values) for name, values in self._histories.items()}
 
     def _show(self, run: TrainingRun) -> None:
-        network = run.network()
+        self._hold_values(run.network())
+
+    def _hold_values(self, network: Network) -> None:
         self._hold(network if self._units is None else in_values(network, self._units))
 
     def _look(self, progress: Progress) -> None:
@@ -243,7 +254,8 @@ def fit(
     """Train a network; the histories by name, one number per step. hold gets the result.
 
     grids: refine to each in turn and take settings.steps steps on it; "stages" are then
-    the indices at which they begin. normalize: train on inputs and outputs of mean 0 and
+    the indices at which they begin; with early stopping the best network of all grids is
+    held, which need not be the finest. normalize: train on inputs and outputs of mean 0 and
     deviation 1, in whose units the losses are then given; the network that is held takes
     and gives plain values. Raises TrainingError when the loss is no longer finite; the
     last good network is held then.
@@ -252,7 +264,8 @@ def fit(
     if normalize:
         dataset, units, network = normalized(dataset, network)
     follower = Follower(watching, hold, units)
-    starts = []
+    starts: list[int] = []
+    stages: list[tuple[float, Network]] = []
     for grid in _stages(network, grids):
         if grid > network.grid:
             network = _refined(network, grid, dataset, settings)
@@ -260,8 +273,12 @@ def fit(
         run = TrainingRun(network, dataset, settings, loss_fn=loss_fn)
         follower.follow(run)
         network = run.network()
+        best = run.checkpoint().best
+        if best is not None:
+            stages.append((best.loss, network))
         if follower.stopped:
             break
+    follower.keep_the_best(stages)
     found = follower.histories()
     return found if grids is None else {**found, "stages": np.array(starts)}
 
