@@ -146,6 +146,17 @@ def test_too_many_cases_in_a_condition_are_refused() -> None:
         formula.parse(text)
 
 
+@pytest.mark.parametrize("modulus", [2, 7, 24, 49, 75, 97, 98, 103, 360, -49])
+def test_remainders_of_whole_numbers_are_exact(modulus: int) -> None:
+    whole = np.arange(-3000.0, 3000.0)[:, None]
+    expr = formula.parse(f"mod(x, {modulus})").outputs[0].expr
+    for strategy in STRATEGIES:
+        network = compile_network([expr], ("x",), strategy=strategy)
+        found = evaluate(network, whole)
+        assert np.abs(found - np.mod(whole, modulus)).max() < 1e-11
+        assert symbolic_formula(network).expressions == (expr,)
+
+
 def test_an_angle_beside_the_axis_and_a_remainder_of_itself() -> None:
     for text, meaning in (
         ("atan2(x, 0)", "pi/2*sign(x)"),

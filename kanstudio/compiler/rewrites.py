@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 
 import sympy
 
+from kanstudio import functions
 from kanstudio.compiler.extremes import maximum, minimum, where_holds
 from kanstudio.compiler.normal import Affine, add, apply, constant, multiply
 
 ONE = constant(1.0)
 _MOST_FACTORS = 21
+_MULTIPLES = range(1, 1000)
 
 
 def _difference(left: Affine, right: Affine) -> Affine:
@@ -28,7 +30,19 @@ def _modulo(value: Affine, modulus: Affine) -> Affine:
         # x mod x is 0, and x*(1/x) may be just below 1.
         ratio = value.scale / modulus.scale
         return multiply([constant(ratio - math.floor(ratio)), modulus])
+    if modulus.core is None and not _divides_exactly(modulus.bias):
+        # 49*(1/49) is just below 1, so that its fraction is none; 49/49 is 1.
+        slot = sympy.Symbol("x")
+        name = functions.compose(sympy.Mod(slot, int(modulus.bias), evaluate=False), slot)
+        return apply(name, value)
     return multiply([modulus, apply("frac", multiply([value, apply("1/x", modulus)]))])
+
+
+def _divides_exactly(modulus: float) -> bool:
+    """Is k*modulus*(1/modulus) the whole number k for a whole modulus? True for all others."""
+    if not modulus.is_integer() or modulus == 0:
+        return True
+    return all(k * modulus * (1 / modulus) == k for k in _MULTIPLES)
 
 
 def _greater(left: Affine, right: Affine) -> Affine:

@@ -180,9 +180,6 @@ class _Builder:
             return tuple(condition for _, condition in node.args if condition != sp.true)
         if isinstance(node, sp.Pow | sp.Function) and (found := self.match(node)):
             return (found[1],)
-        if isinstance(node, sp.Mod):
-            value, modulus = node.args
-            return (modulus * sp.frac(value / modulus, evaluate=False),)
         if isinstance(node, sp.Pow):
             # A power whose exponent varies; sympy would write it back if it could.
             logarithm = sp.log(node.base, evaluate=False)
@@ -205,7 +202,7 @@ class _Builder:
         if found is not None:
             row = self.find(found[0])
             return Step(row.torch, arguments, row)
-        if isinstance(node, sp.Pow | sp.Mod):
+        if isinstance(node, sp.Pow):
             return arguments[0]
         raise KanStudioError(f"{type(node).__name__} is no function of the table")
 
