@@ -109,8 +109,10 @@ class DeviceLoop:
         self._best_loss = self._zeros(*lead)
         self._rates = self._zeros(n, 2, *lead)
         self._results = self._zeros(n, BETTER + 1, *lead)
-        self._live = torch.zeros((n, *lead), dtype=torch.bool, device=self._device)
+        self._live = self._zeros(n, *lead)
         self._slot = torch.zeros(1, dtype=torch.int64, device=self._device)
+        places = torch.arange(n, device=self._device)
+        self._places = places.reshape(n, *(1 for _ in (0, *lead)))
         self._rows: Tensor | None = None
         if self._batch is not None:
             shape = (n, *(() if self._one_seed else lead), self._batch)
@@ -143,17 +145,19 @@ class DeviceLoop:
             test = self._objective.test_loss(moved.to(self._objective.dtype)).to(self._exact)
         finite = gradient.isfinite().all(dim=-1) & moved.isfinite().all(dim=-1)
         new, better = [moved, params, mean, square], torch.zeros_like(test)
+        live = self._next(self._live) > 0
         if self._keeps_best:
             loss = test.sqrt()
             lower = loss < self._best_loss - self._settings[0].min_delta
             better = lower.to(self._exact)
             new.append(torch.where(lower.unsqueeze(-1), moved, state[BEST]))
-            live_loss = torch.where(lower, loss, self._best_loss)
-            self._best_loss.copy_(torch.where(self._next(self._live), live_loss, self._best_loss))
-        live = self._next(self._live).unsqueeze(-1)
-        state.copy_(torch.where(live, torch.stack(new), state))
+            live_loss = torch.where(lower & live, loss, self._best_loss)
+            self._best_loss.copy_(live_loss)
+        state.copy_(torch.where(live.unsqueeze(-1), torch.stack(new), state))
         results = torch.stack([mse, reg, finite.to(self._exact), test, better])
-        self._results.index_copy_(0, self._slot, results.unsqueeze(0))
+        # Not by index_copy: this is the same on every device, deterministic or not.
+        here = self._places == self._slot
+        self._results.copy_(torch.where(here, results, self._results))
         self._slot.add_(1)
 
     def _next(self, table: Tensor) -> Tensor:
