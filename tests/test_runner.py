@@ -18,7 +18,9 @@ from kanstudio.network.build import empty_network
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import Network
 from kanstudio.training import Dataset, FormulaData, TrainingSettings, sample_formula, train
+from kanstudio.training.progress import Progress
 from kanstudio.training.runner import RunHandle, Runner, RunStatus
+from kanstudio.training.worker import Start, Update
 
 LONG = TrainingSettings(steps=1_000_000, update_grid=False)
 
@@ -186,6 +188,20 @@ def test_a_run_that_kills_its_worker_is_given_up(runner, network, data):
     after = Watch(runner.start(network, data, TrainingSettings(steps=3)))
     after.until(lambda: after.handle.ended)
     assert after.handle.state == "finished"
+
+
+def test_a_run_that_gets_on_is_never_given_up(network, data):
+    handle = RunHandle(NobodysRunner(), 1, Start(network, data, LONG))
+    for step in range(1, 20):
+        handle.take(Update((Progress(step, 1.0, 1.0),), "running", network=pickle.dumps(network)))
+        assert handle.order_again() is not None
+    assert [handle.order_again() is None for _ in range(4)] == [False, False, True, True]
+
+
+class NobodysRunner:
+    def tell(self, handle: RunHandle, verb: str) -> None: ...
+
+    def drop(self, handle: RunHandle) -> None: ...
 
 
 def test_the_observer_sees_every_snapshot(runner, network, data):

@@ -74,7 +74,7 @@ class Watch:
         if self.last.network is not None:
             self.network, self.observed = self.last.network, self.last.observed
 
-    def until(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    def until(self, condition: Callable[[], bool], timeout_s: float = 120.0) -> None:
         end = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < end, self.last

@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -104,12 +104,20 @@ class ClusterRunner:
         self._runs[run.run_id] = run
         if not self._minding:
             self._minding = True
-            self._errand(self._mind())
+            self._errand(self._mind(), self._runs.values())
 
-    def _errand(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _errand(self, work: Coroutine[Any, Any, None], runs: Iterable[RemoteRun]) -> None:
+        """Do something beside; if it fails, the runs that it was for are over."""
+        task = asyncio.get_running_loop().create_task(self._guard(work, runs))
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None], runs: Iterable[RemoteRun]) -> None:
+        try:
+            await work
+        except Exception as error:
+            LOG.exception("runs on the cluster are given up")
+            self._fail(runs, f"the run cannot go on on this cluster: {error}")
 
     async def _mind(self) -> None:
         """Look after the runs until there are none."""
@@ -117,9 +125,6 @@ class ClusterRunner:
             while self._runs:
                 await self._look()
                 await asyncio.sleep(self._every_s)
-        except Exception as error:
-            LOG.exception("runs on the cluster are given up")
-            self._fail(self._runs.values(), f"the cluster cannot be used: {error}")
         finally:
             self._minding = False
 
@@ -143,13 +148,13 @@ class ClusterRunner:
                 self._place(client, run, there_are_workers=bool(places))
             elif run.task.status != "pending":
                 run.leaving = True
-                self._errand(self._settle(client, run))
+                self._errand(self._settle(client, run), [run])
         by_key = {run.key: run for run in self._runs.values() if run.task is not None}
         placed = {place: [by_key[key] for key in keys if key in by_key]
                   for place, keys in places.items()}  # fmt: skip
         for place, runs in placed.items():
             if runs and place not in self._asked:
-                self._errand(self._visit(client, place, runs))
+                self._errand(self._visit(client, place, runs), runs)
         there = {run.run_id for runs in placed.values() for run in runs}
         for run in by_key.values():
             run.is_placed(run.run_id in there)
@@ -161,7 +166,7 @@ class ClusterRunner:
             self._end(run, Update((), "stopped"))
         elif there_are_workers:
             run.leaving = True
-            self._errand(self._send(client, run))
+            self._errand(self._send(client, run), [run])
         else:
             words = f"waiting for a worker at {self.cluster.address or 'this machine'}"
             run.take(Update((), run.state, words))
@@ -198,9 +203,6 @@ class ClusterRunner:
             answers = (await client.run(exchange, wishes, workers=[place]))[place]
         except OSError:
             return  # Dask will notice if the worker is gone.
-        except Exception as error:
-            self._fail(runs, f"the worker {place} does not understand: {error}")
-            return
         finally:
             self._asked.discard(place)
         spent = time.monotonic() - begun
@@ -231,14 +233,14 @@ class ClusterRunner:
             error = None
         finally:
             run.leaving = False
-        if isinstance(error, KilledWorker):
-            self._fail([run], "its worker ended again and again; the run is over")
-        elif error is not None:
+        killed = isinstance(error, KilledWorker)
+        if error is not None and not killed:
             self._fail([run], f"the run failed on its worker: {error}")
         elif run.stopping:
             self._end(run, Update((), "stopped"))
-        elif not run.again():
-            self._fail([run], "the run was lost again and again")
+        # Dask itself has tried some times before it says so.
+        elif (killed and not run.has_moved) or not run.again():
+            self._fail([run], "its workers ended again and again; the run is over")
 
     def _fail(self, runs: Iterable[RemoteRun], message: str) -> None:
         for run in list(runs):
@@ -268,7 +270,7 @@ class RemoteRun(RunHandle):
         self.leaving = False
         self.worker = ""
         self._name = f"kanstudio-run-{id(runner):x}-{run_id}-{time.time_ns():x}"
-        self._attempt = 0
+        self._attempt = self._from = 0
         self._host = self._keeper = ""
         self._began = 0
         self._steps = self._done = 0
@@ -286,6 +288,11 @@ class RemoteRun(RunHandle):
     def seconds(self) -> float:
         """Time that workers spent on its steps, lost ones included."""
         return self._seconds_before + self._seconds
+
+    @property
+    def has_moved(self) -> bool:
+        """This attempt has come to a new step."""
+        return self.n_steps > self._from
 
     @property
     def stopping(self) -> bool:
@@ -344,4 +351,5 @@ class RemoteRun(RunHandle):
         if order is None:
             return False
         self.order, self.task, self._attempt = order, None, self._attempt + 1
+        self._from = self.n_steps
         return True

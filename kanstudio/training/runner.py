@@ -100,6 +100,7 @@ class RunHandle:
         self._paused = order.paused
         self._message = ""
         self._restarts = 0
+        self._restarted_at = 0
 
     @property
     def state(self) -> RunState:
@@ -179,8 +180,13 @@ class RunHandle:
         self.take(Update((), "error", message))
 
     def order_again(self) -> Start | None:
-        """The order to go on from the last checkpoint; None after too many attempts."""
-        self._restarts += 1
+        """The order to go on from the last checkpoint; None after too many attempts.
+
+        A run that gets on is not what ends its workers: only attempts in a row count that
+        came to no new step.
+        """
+        self._restarts = 1 if self._n_steps > self._restarted_at else self._restarts + 1
+        self._restarted_at = self._n_steps
         if self._restarts > MAX_RESTARTS:
             return None
         checkpoint = self.checkpoint() or self._order.checkpoint
