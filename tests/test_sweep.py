@@ -311,3 +311,48 @@ def test_values_on_the_command_line():
     assert swept("opt=LM, Adam") == ("opt", ["LM", "Adam"])
     assert swept("update_grid=true,false") == ("update_grid", [True, False])
     assert setting("schedule=cosine") == ("schedule", "cosine")
+
+
+# Many networks at once on one device; the CPU stands for it.
+
+
+def test_networks_trained_together_learn_what_they_would_alone(data):
+    over = {"seed": range(3), "grid": [3, 5], "lamb": [0, 1e-3]}
+    study = Sweep(data, over, width=[2, 3, 1], opt="Adam", steps=30, together=True)
+    steps: dict[int, list[int]] = {point.index: [] for point in study.points}
+    for point, progress in study:
+        steps[point.index].append(progress.step)
+    assert all(seen == list(range(1, 31)) for seen in steps.values())
+    result = study.result()
+    for outcome in result.outcomes:
+        run = train(network_at(outcome.point, data), data, outcome.point.settings)
+        here = [(p.train_loss, p.test_loss) for p in run]
+        np.testing.assert_allclose(outcome.losses, here, rtol=1e-6)
+        assert outcome.state == "finished"
+        assert outcome.seconds > 0
+    assert result.best.network is not None
+
+
+def test_a_sweep_on_one_device_can_be_cancelled_and_go_on(data):
+    def make() -> Sweep:
+        return Sweep(data, {"seed": range(3), "grid": [3, 4]}, width=[2, 3, 1], opt="Adam",
+                     steps=60, together=True)  # fmt: skip
+
+    study = make()
+    for _, progress in study:
+        if progress.step == 10:
+            study.cancel()
+    states = [outcome.state for outcome in study.result().outcomes]
+    assert sorted(set(states)) == ["stopped", "waiting"]
+    once, again = make().run(), study.run()
+    for a, b in zip(once.outcomes, again.outcomes, strict=True):
+        assert (a.point.varied, b.steps, b.state) == (b.point.varied, 60, "finished")
+        np.testing.assert_allclose(a.losses, b.losses, rtol=1e-6)
+
+
+def test_a_run_that_fails_beside_others_says_so():
+    x = np.linspace(-1, 1, 20)[:, None]
+    broken = Dataset(x, x * 1e200, x, x)
+    result = Sweep(broken, {"seed": [0, 1]}, width=[1, 1], opt="Adam", steps=5, together=True).run()
+    assert {outcome.state for outcome in result.outcomes} == {"error"}
+    assert "not finite" in str(result)

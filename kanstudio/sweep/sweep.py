@@ -18,6 +18,8 @@ from kanstudio.sweep.cluster import Cluster
 from kanstudio.sweep.points import Over, Point, network_at, points_of, shape_of
 from kanstudio.sweep.remote import ClusterRunner, RemoteRun
 from kanstudio.sweep.result import Outcome, State, SweepResult, rank
+from kanstudio.sweep.together import SeedRun, groups, train_together
+from kanstudio.training.batched import Backend
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.checks import check_fit
 from kanstudio.training.data import Dataset
@@ -27,6 +29,7 @@ from kanstudio.training.sources import as_dataset
 
 EVERY_S = 0.1
 _OVER = ("finished", "error")
+_BACKENDS: dict[bool, Backend] = {False: "auto", True: "chunked"}
 STOP_S = 5.0
 """Runs that are stopped have so long to bring their last steps."""
 KEPT = 100
@@ -43,7 +46,7 @@ class Record(NamedTuple):
 class _Running:
     point: Point
     start: Network
-    handle: RemoteRun
+    handle: RemoteRun | SeedRun
     losses: list[Sequence[float]]
     seconds: float
     network: Network | None = None
@@ -67,7 +70,9 @@ class Sweep:
     scheduler: the address of a Dask scheduler; None trains in processes of this machine,
     ``workers`` of them, by default one less than there are cores. cluster: one that is
     there already, and stays. Where a worker dies its run goes on elsewhere from its last
-    checkpoint. The same points give the same numbers, bit for bit, on CPUs of one kind.
+    checkpoint. together: train networks of one shape at once on one device in this process,
+    seeds as a batch dimension; None does so for GPUs if neither scheduler, workers nor
+    cluster are given. The same points give the same numbers, bit for bit, on CPUs of one kind.
 
     Raises KanStudioError at once for what cannot be trained.
     """
@@ -80,6 +85,7 @@ class Sweep:
         scheduler: str | None = None,
         workers: int | None = None,
         cluster: Cluster | None = None,
+        together: bool | None = None,
         test_fraction: float = 0.2,
         **fixed: Any,
     ) -> None:
@@ -90,6 +96,7 @@ class Sweep:
         self._check()
         self._where = scheduler, workers
         self._cluster = cluster
+        self._together = together
         self._cancelled = threading.Event()
         self._checkpoints: dict[int, Checkpoint] = {}
         self._outcomes = {point.index: Outcome(point, "waiting") for point in self.points}
@@ -138,11 +145,47 @@ class Sweep:
 
     def _batches(self) -> Generator[list[Record]]:
         self._cancelled.clear()
+        yield from self._on_devices([point for point in self._open() if self._is_beside(point)])
+        if self._open() and not self._cancelled.is_set():
+            yield from self._on_workers()
+
+    def _open(self) -> list[Point]:
+        return [p for p in self.points if self._outcomes[p.index].state not in _OVER]
+
+    def _is_beside(self, point: Point) -> bool:
+        """The point is trained here, beside those of its shape."""
+        if self._together is None:
+            here = self._where == (None, None) and self._cluster is None
+            return here and point.settings.device != "cpu"
+        return self._together
+
+    def _on_devices(self, points: list[Point]) -> Generator[list[Record]]:
+        for group in groups(points):
+            if self._cancelled.is_set():
+                return
+            starts = [
+                (network_at(point, self.dataset), point, self._checkpoints.pop(point.index, None))
+                for point in group
+            ]
+            training = train_together(starts, self.dataset, _BACKENDS[bool(self._together)])
+            running = [
+                self._running(point, network, at, handle)
+                for (network, point, at), handle in zip(starts, next(training), strict=True)
+            ]
+            try:
+                for _ in training:
+                    yield self._follow(running)
+                    if self._cancelled.is_set():
+                        break
+            finally:
+                self._stop(running)
+
+    def _on_workers(self) -> Generator[list[Record]]:
         with contextlib.ExitStack() as stack:
             cluster = self._cluster or stack.enter_context(Cluster(*self._where))
             cluster.connect()
             runner = ClusterRunner(cluster, every_s=EVERY_S)
-            waiting = deque(p for p in self.points if self._outcomes[p.index].state not in _OVER)
+            waiting = deque(self._open())
             running: list[_Running] = []
             try:
                 while (waiting or running) and not self._cancelled.is_set():
@@ -158,9 +201,14 @@ class Sweep:
         network = network_at(point, self.dataset)
         at = self._checkpoints.pop(point.index, None)
         handle = runner.start(network, self.dataset, point.settings, checkpoint=at)
-        losses = [] if at is None else self._outcomes[point.index].losses[: at.n_steps].tolist()
-        seconds = self._outcomes[point.index].seconds
-        return _Running(point, network, handle, losses, seconds)
+        return self._running(point, network, at, handle)
+
+    def _running(
+        self, point: Point, network: Network, at: Checkpoint | None, handle: RemoteRun | SeedRun
+    ) -> _Running:
+        known = self._outcomes[point.index]
+        losses = [] if at is None else known.losses[: at.n_steps].tolist()
+        return _Running(point, network, handle, losses, known.seconds)
 
     def _follow(self, running: list[_Running]) -> list[Record]:
         """The steps since the last look; runs that are over leave the list."""
