@@ -13,6 +13,7 @@ from strategies import fill
 
 from kanstudio import functions
 from kanstudio.network.build import empty_network
+from kanstudio.network.edits import random_spline_network
 from kanstudio.network.forward import edge_values, nodes_from_sums, program, tensors
 from kanstudio.network.network import Network
 from kanstudio.training import Dataset, TrainingSettings
@@ -85,6 +86,19 @@ def test_loss_and_gradient_are_those_of_autograd(case):
                 assert_same(found.mse, expected.mse)
                 assert_same(found.gradient, expected.gradient)
                 assert_same(kernel.test_mse(params), oracle.test_mse(params))
+
+
+def test_wide_layers_are_those_of_autograd():
+    rng = np.random.default_rng(0)
+    network = random_spline_network(empty_network([23, 11, 2], seed=1))
+    x, y = rng.uniform(-1, 1, (300, 23)), rng.normal(size=(300, 2))
+    data, params = Dataset(x, y, x[:9], y[:9]), packing(network).pack(network)
+    found, expected = (
+        make(network, data, TrainingSettings()).evaluate(params)
+        for make in (KernelObjective, TorchObjective)
+    )
+    assert_same(found.mse, expected.mse)
+    assert_same(found.gradient, expected.gradient)
 
 
 REGULARISED = st.builds(

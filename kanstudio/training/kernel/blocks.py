@@ -20,6 +20,9 @@ from kanstudio.training.kernel.rows import (
     weigh_square,
 )
 
+FEW, MANY = 8, 64
+"""Rows that stay in the first and in the second cache while they are used again and again."""
+
 
 @compiled(relaxed=False)
 def add_splines(plan, layer, source, base, indices, weights, work):  # type: ignore[no-untyped-def]
@@ -35,12 +38,31 @@ def add_splines(plan, layer, source, base, indices, weights, work):  # type: ign
         row = base + block.slot * layer.features
         out, n_rows = layer.sum_row + block.subnode, block.n_rows
         if block.n_fours:
-            for r in range(0, n_rows, 4):
-                for j in range(0, 4 * block.n_fours, 4):
-                    first = block.weights + j * n_rows + r
-                    weigh_square(source, row + r, weights, first, n_rows, work, out + j)
+            weigh_block(source, row, n_rows, weights, block, work, out)
         for j in range(4 * block.n_fours, block.n_subnodes):
             weigh_row(source, row, n_rows, weights, block.weights + j * n_rows, work, out + j)
+
+
+@compiled(relaxed=False)
+def weigh_block(source, row, n_rows, weights, block, work, out):  # type: ignore[no-untyped-def]
+    """The part of a block that is taken by four: MANY rows for four sums after the other."""
+    for start in range(0, n_rows, MANY):
+        stop = min(start + MANY, n_rows)
+        for j in range(0, 4 * block.n_fours, 4):
+            for r in range(start, stop, 4):
+                first = block.weights + j * n_rows + r
+                weigh_square(source, row + r, weights, first, n_rows, work, out + j)
+
+
+@compiled(relaxed=False)
+def product_block(source, row, n_rows, work, given, sums, block):  # type: ignore[no-untyped-def]
+    """The same for products: FEW rows with four given rows after the other."""
+    for start in range(0, n_rows, FEW):
+        stop = min(start + FEW, n_rows)
+        for j in range(0, 4 * block.n_fours, 4):
+            for r in range(start, stop, 4):
+                first = block.weights + j * n_rows + r
+                product_square(source, row + r, work, given + j, sums, first, n_rows)
 
 
 @compiled(relaxed=False)
@@ -57,10 +79,7 @@ def add_products(plan, layer, source, base, indices, work, sums):  # type: ignor
         row = base + block.slot * layer.features
         given, n_rows = layer.dsum_row + block.subnode, block.n_rows
         if block.n_fours:
-            for r in range(0, n_rows, 4):
-                for j in range(0, 4 * block.n_fours, 4):
-                    first = block.weights + j * n_rows + r
-                    product_square(source, row + r, work, given + j, sums, first, n_rows)
+            product_block(source, row, n_rows, work, given, sums, block)
         for j in range(4 * block.n_fours, block.n_subnodes):
             product_row(source, row, n_rows, work, given + j, sums, block.weights + j * n_rows)
 
