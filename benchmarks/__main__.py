@@ -1,9 +1,8 @@
-"""Print the tables: ``python -m benchmarks [speed|compiler|snap|gpu] [--quick] [--write]``."""
+"""Measure and print the tables: ``python -m benchmarks [part] [--quick] [--write]``."""
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib
 import os
 import re
@@ -13,27 +12,10 @@ from pathlib import Path
 
 import torch
 
-PARTS = ("speed", "compiler", "snap", "gpu")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
-TEXT = """# Speed against pykan
-
-Both libraries in one process with one thread, in turn, round after round. "Times faster"
-is the median of the rounds' ratios: a busy machine slows both alike, so trust the ratios
-more than the milliseconds. Made by `python -m benchmarks speed --write`.
-
-{date}; {machine}.
-
-{table}
-
-- A training step includes the loss on as many test samples, as in pykan's `fit`; an L-BFGS
-  step has up to 20 iterations in both. pykan computes in float32 (its default), KAN Studio
-  in float64.
-- The kernel is compiled once per machine ({compile:.0f} s here) and kept on disk; with it on disk
-  a process is ready to train after {load:.1f} s.
-- `plot` ends with an SVG text in KAN Studio and with a figure in matplotlib; both know the
-  activations already.
-"""
+PARTS = ("speed", "training", "wide", "scaling", "snap", "gpu", "compiler")
+"""Every part of the page; the module of the same name has ``measured(rounds)``."""
 
 
 def main() -> None:
@@ -42,21 +24,26 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few rounds")
     parser.add_argument("--write", action="store_true", help=f"into {RESULTS.name}")
     options = parser.parse_args()
-    rounds = 3 if options.quick else 15
     torch.set_num_threads(1)
     # pykan's own warnings; those of KAN Studio would fail its tests.
     warnings.simplefilter("ignore")
     os.environ.setdefault("MPLBACKEND", "Agg")
     for part in (options.part,) if options.part else PARTS:
-        text = measured(rounds) if part == "speed" else _other(part, rounds)
+        text = _measured(part, 3 if options.quick else 15)
         print(text)
         if options.write:
             _write(text)
 
 
-def _other(part: str, rounds: int) -> str:
-    module = importlib.import_module(f"benchmarks.{part}")
-    text: str = module.measured(rounds)
+def _measured(part: str, rounds: int) -> str:
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        # pykan writes checkpoints and pictures into the working directory.
+        os.chdir(folder)
+        try:
+            text: str = importlib.import_module(f"benchmarks.{part}").measured(rounds)
+        finally:
+            os.chdir(here)
     return text
 
 
@@ -68,33 +55,6 @@ def _write(text: str) -> None:
     at = next((i for i, part in enumerate(kept) if part.startswith(heading)), len(kept))
     kept[at : at + 1] = [text.strip()]
     RESULTS.write_text("\n\n".join(kept) + "\n", encoding="utf-8")
-
-
-def measured(rounds: int) -> str:
-    """The part about speed."""
-    from benchmarks import startup, timing, tutorial
-
-    here = Path.cwd()
-    with tempfile.TemporaryDirectory() as folder:
-        # pykan writes checkpoints and pictures into the working directory.
-        os.chdir(folder)
-        try:
-            pair = tutorial.Pair()
-            rows = [
-                *tutorial.training_rows(pair, rounds),
-                tutorial.compile_row(pair, rounds),
-                tutorial.plot_row(pair, max(rounds // 3, 2), folder),
-            ]
-        finally:
-            os.chdir(here)
-    compile_s, load_s = startup.kernel_seconds()
-    return TEXT.format(
-        date=datetime.date.today().isoformat(),
-        machine=timing.machine(),
-        table=timing.table(rows),
-        compile=compile_s,
-        load=load_s,
-    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import gc
 import io
 import os
@@ -38,37 +39,55 @@ def silence() -> Iterator[None]:
 
 
 def compare(
-    name: str, ours: Task, theirs: Task, *, rounds: int, ours_count: int = 1, theirs_count: int = 1
+    name: str,
+    ours: Task,
+    theirs: Task,
+    *,
+    rounds: int,
+    ours_count: int = 1,
+    theirs_count: int = 1,
+    before: Task = lambda: None,
 ) -> Row:
     """Time both in turn, round after round; ``*_count`` units of work a call.
 
     Interference from other work hits both alike, and the median of the rounds' ratios
-    forgets the rounds that it hit.
+    forgets the rounds that it hit. before: what each round begins with, not timed.
     """
     pairs: list[tuple[float, float]] = []
     with silence():
-        ours()
-        theirs()
-        for _ in range(rounds):
-            pairs.append((_time(ours) / ours_count, _time(theirs) / theirs_count))
+        for _ in range(rounds + 1):
+            before()
+            pairs.append((cpu_seconds(ours) / ours_count, cpu_seconds(theirs) / theirs_count))
+    # The first round is for what is compiled or loaded at its first use.
+    return row_of(name, pairs[1:])
+
+
+def row_of(name: str, pairs: list[tuple[float, float]]) -> Row:
+    """A row of the seconds (ours, theirs) of every round."""
     return Row(
         name,
         1e3 * statistics.median(a for a, _ in pairs),
         1e3 * statistics.median(b for _, b in pairs),
         statistics.median(b / a for a, b in pairs),
-        rounds,
+        len(pairs),
     )
 
 
-def _time(task: Task) -> float:
+def cpu_seconds(task: Task) -> float:
+    """CPU time of this process: with one thread, wall time without the waits for a core."""
     gc.collect()
     gc.disable()
     try:
-        start = time.perf_counter()
+        start = time.process_time()
         task()
-        return time.perf_counter() - start
+        return time.process_time() - start
     finally:
         gc.enable()
+
+
+def dated() -> str:
+    """When and where: a line under a heading."""
+    return f"{datetime.date.today().isoformat()}; {machine()}."
 
 
 def machine() -> str:
@@ -91,19 +110,20 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def table(rows: list[Row]) -> str:
+def table(rows: list[Row], theirs: str = "pykan") -> str:
     """Markdown, ratios first."""
     lines = [
-        "| what | times faster | KAN Studio, ms | pykan, ms |",
+        f"| what | times faster | KAN Studio, ms | {theirs}, ms |",
         "|---|---:|---:|---:|",
     ]
     for row in rows:
         lines.append(
-            f"| {row.name} | **{row.ratio:.3g}** | {_figure(row.ours_ms)} "
-            f"| {_figure(row.theirs_ms)} |"
+            f"| {row.name} | **{row.ratio:.3g}** | {figure(row.ours_ms)} "
+            f"| {figure(row.theirs_ms)} |"
         )
     return "\n".join(lines)
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
+    """Three digits."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

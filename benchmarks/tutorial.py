@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import kanstudio
+from benchmarks.shapes import lbfgs_row
 from benchmarks.timing import Row, compare, silence
 from kanstudio.training import TrainingRun, TrainingSettings
 from kanstudio.training.sources import as_dataset
@@ -56,34 +57,29 @@ class Pair:
 
 def training_rows(pair: Pair, rounds: int) -> list[Row]:
     """One step with the loss on the test samples, as pykan's fit takes it."""
-    rows = []
-    for name, label, rate, n_ours, n_theirs in (
-        ("Adam", "Adam", 1e-2, 50, 5),
-        ("LBFGS", "L-BFGS", 1.0, 3, 1),
-    ):
-        settings = TrainingSettings(
-            optimizer=name, learning_rate=rate, steps=1_000_000, update_grid=False
-        )
-        run = TrainingRun(pair.ours.network(), as_dataset(pair.dataset), settings)
+    n_ours, n_theirs = 100, 10
+    network, dataset = pair.ours.network(), as_dataset(pair.dataset)
+    settings = TrainingSettings(
+        optimizer="Adam", learning_rate=1e-2, steps=1_000_000, update_grid=False
+    )
+    run = TrainingRun(network, dataset, settings)
+    lbfgs = lbfgs_row(
+        f"one L-BFGS step, tutorial network, {N_SAMPLES:,} samples",
+        rounds, 2, (network, dataset, pair.theirs, pair.their_dataset),
+    )  # fmt: skip
 
-        def ours(run: TrainingRun = run, n: int = n_ours) -> None:
-            for _ in range(n):
-                run.step()
+    def ours() -> None:
+        for _ in range(n_ours):
+            run.step()
 
-        def theirs(opt: str = name, lr: float = rate, n: int = n_theirs) -> None:
-            pair.theirs.fit(pair.their_dataset, opt=opt, lr=lr, steps=n, update_grid=False)
+    def theirs() -> None:
+        pair.theirs.fit(pair.their_dataset, opt="Adam", lr=1e-2, steps=n_theirs, update_grid=False)
 
-        rows.append(
-            compare(
-                f"one {label} step, tutorial network, {N_SAMPLES:,} samples",
-                ours,
-                theirs,
-                rounds=rounds,
-                ours_count=n_ours,
-                theirs_count=n_theirs,
-            )
-        )
-    return rows
+    adam = compare(
+        f"one Adam step, tutorial network, {N_SAMPLES:,} samples",
+        ours, theirs, rounds=rounds, ours_count=n_ours, theirs_count=n_theirs,
+    )  # fmt: skip
+    return [adam, lbfgs]
 
 
 def compile_row(pair: Pair, rounds: int) -> Row:
@@ -102,6 +98,9 @@ def compile_row(pair: Pair, rounds: int) -> Row:
 def plot_row(pair: Pair, rounds: int, folder: str) -> Row:
     """From a network with known activations to a picture in memory."""
     import matplotlib.pyplot as plt
+
+    pair.theirs.save_act = True
+    pair.theirs.get_act(pair.their_dataset)
 
     def theirs() -> None:
         pair.theirs.plot(folder=folder, beta=1000)
