@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -35,6 +35,7 @@ from kanstudio.training.chunks import room
 from kanstudio.training.loop import clipped
 from kanstudio.training.optimizers import clipped as clipped_on_the_host
 from kanstudio.training.packing import packing
+from kanstudio.training.problem import all_finite
 
 
 @pytest.fixture(scope="module")
@@ -383,56 +384,72 @@ def test_a_chunk_on_cuda_waits_once(data):
 class PretendedGraph(Recording):
     """torch.cuda's graphs, as far as they are used, on the CPU."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.modes = []
-
-    def pretend(self, monkeypatch, waits=False) -> None:
+    def pretend(self, monkeypatch, error="") -> None:
         stream = SimpleNamespace(wait_stream=lambda other: None)
 
-        def mode(value):
-            self.modes.append(value)
-
+        @contextmanager
         def graph(recording, *, stream, capture_error_mode):
-            return recording
+            if error:
+                raise RuntimeError(error)
+            with recording:
+                yield
 
         for name, value in {
             "device": nullcontext, "Stream": lambda: stream, "current_stream": lambda: stream,
             "stream": nullcontext, "CUDAGraph": lambda: self, "graph": graph,
-            "get_sync_debug_mode": lambda: 0, "set_sync_debug_mode": mode,
         }.items():  # fmt: skip
             monkeypatch.setattr(torch.cuda, name, value)
-        if waits:
-
-            def square(values):
-                if self.modes == ["error"]:
-                    raise RuntimeError("called a synchronizing CUDA operation")
-                return values * values
-
-            monkeypatch.setattr(torch.Tensor, "square", square)
-
-
-def on_pretended_cuda(data, monkeypatch):
-    monkeypatch.setattr(loop, "recorder", lambda device: recorder(torch.device("cuda")))
-    return made(data, "chunked", update_grid=False)
+        monkeypatch.setattr(loop, "recorder", lambda device: recorder(torch.device("cuda")))
 
 
 def test_a_step_is_captured_after_a_few_and_played(data, monkeypatch, caplog):
     expected = list(made(data, "chunked", update_grid=False))
     graph = PretendedGraph()
     graph.pretend(monkeypatch)
-    assert list(on_pretended_cuda(data, monkeypatch)) == expected
-    assert graph.modes == ["error", 0] and graph.names
-    assert not caplog.records
+    assert list(made(data, "chunked", update_grid=False)) == expected
+    assert graph.names and not caplog.records
 
 
-def test_a_step_that_waits_runs_without_a_capture_and_says_so(data, monkeypatch, caplog):
+def test_a_step_that_cannot_be_captured_runs_as_it_is_and_says_so(data, monkeypatch, caplog):
     expected = list(made(data, "chunked", update_grid=False))
-    graph = PretendedGraph()
-    graph.pretend(monkeypatch, waits=True)
-    assert list(on_pretended_cuda(data, monkeypatch)) == expected
-    assert graph.modes == ["error", 0] and not graph.names
-    assert "called a synchronizing CUDA operation" in caplog.text
+    PretendedGraph().pretend(monkeypatch, "operation not permitted when stream is capturing")
+    assert list(made(data, "chunked", update_grid=False)) == expected
+    assert "not permitted" in caplog.text
+
+
+def careless(prediction, y):
+    error = (prediction - y).square().mean()
+    return error if error.item() < 1e9 else 0 * error
+
+
+def careful(prediction, y):
+    return (prediction - y).abs().mean()
+
+
+@pytest.mark.parametrize(
+    ("network", "loss", "waits"),
+    [
+        (splines(), None, False),
+        (MIXED, careful, False),
+        (splines(), careless, True),
+        (fill(empty_network([2, 2, 1], seed=1), ("j0",), 0), None, True),
+    ],
+    ids=["plain", "careful", "careless", "j0"],
+)
+def test_what_waits_for_the_host_is_not_recorded(data, network, loss, waits, monkeypatch):
+    recordings = []
+    monkeypatch.setattr(
+        loop, "recorder", lambda device: lambda step: recordings.append(1) or recorded(step)
+    )
+    chosen = TrainingSettings(steps=10, update_grid=False)
+    run = TrainingRun(network, data, chosen, loss_fn=loss, backend="chunked")
+    assert len(list(run)) == 10 and not run.failed
+    assert recordings == ([] if waits else [1])
+
+
+def test_numbers_too_large_to_square_are_finite():
+    assert all_finite(np.array([1e200, -1e300]))
+    assert not all_finite(np.array([1e200, np.inf])) and not all_finite(np.array([np.nan, 0.0]))
 
 
 def test_packing_is_the_layout_of_the_state(data):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 logger = logging.getLogger(__name__)
 
 Step = Callable[[], None]
 Recorder = Callable[[Step], Step]
 """From a step to one that does the same on the same memory, and costs less to start."""
+
+_one = threading.Lock()
 
 WARM_UPS = 3
 """Before a capture, so that libraries allocate what they need first."""
@@ -41,12 +44,10 @@ def _captured(step: Step) -> Step:
     graph = torch.cuda.CUDAGraph()
     try:
         with torch.cuda.stream(stream):
-            for _ in range(WARM_UPS - 1):
+            for _ in range(WARM_UPS):
                 step()
-            with _without_waiting():
-                step()
-        # Other threads of this process may use the device meanwhile.
-        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+        # Other threads may use the device meanwhile, but not capture as well.
+        with _one, torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             step()
     except torch.OutOfMemoryError:
         raise
@@ -58,12 +59,17 @@ def _captured(step: Step) -> Step:
     return graph.replay
 
 
-@contextmanager
-def _without_waiting() -> Iterator[None]:
-    """Whoever waits for the device gets a RuntimeError, here and not in the midst of a capture."""
-    before = torch.cuda.get_sync_debug_mode()
-    torch.cuda.set_sync_debug_mode("error")
+def waits(function: Callable[..., Tensor], *shapes: tuple[int, ...]) -> bool:
+    """True if a function of tensors of these shapes, or its way back, brings values to the host.
+
+    It is tried with tensors that have no values, on the device "meta".
+    """
+    arguments = [torch.empty(shape, device="meta", requires_grad=True) for shape in shapes]
     try:
-        yield
-    finally:
-        torch.cuda.set_sync_debug_mode(before)
+        result = function(*arguments)
+        if result.requires_grad:
+            torch.autograd.grad(result.sum(), arguments, allow_unused=True)
+    except Exception:
+        # Whatever it stumbles over without values: it cannot be recorded.
+        return True
+    return False

@@ -205,7 +205,9 @@ class DeviceLoop:
         if self._play is None and n_steps:
             # Recording runs steps, on whatever the state holds.
             self._slot.zero_()
-            self._play = self._record(self._step)
+            # What waits for the host cannot be recorded.
+            waits = self._objective.waits
+            self._play = self._step if waits else self._record(self._step)
             self._held = [None] * len(starts)
         self._load(starts)
         self._slot.zero_()

@@ -26,6 +26,7 @@ from kanstudio.network.forward import (
     stacked,
 )
 from kanstudio.network.network import FloatArray, Network, Node
+from kanstudio.training.capture import waits
 from kanstudio.training.data import Dataset
 from kanstudio.training.packing import IntArray, packing
 from kanstudio.training.placement import Placement
@@ -170,6 +171,17 @@ class TorchObjective:
     def _above(self, level: Sequence[Node]) -> NodesAbove:
         owners = np.repeat(np.arange(len(level)), [node.arity for node in level])
         return NodesAbove(torch.tensor(owners, device=self.device), len(level))
+
+    @property
+    def waits(self) -> bool:
+        """True if a step brings values to the host: in a function of scipy or of the user's."""
+        named = {
+            group.function.name: group.function for plan in self._plans for group in plan.groups
+        }
+        if any(waits(function.torch, (2,)) for function in named.values()):
+            return True
+        shape = (2, self.train.y.shape[-1])
+        return self._loss_fn is not None and waits(self._loss_fn, shape, shape)
 
     def losses(self, flat: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
         """Mean squared error (or the caller's loss) and regulariser for flat (..., P).

@@ -37,7 +37,8 @@ class StepProblem(NamedTuple):
 def all_finite(values: FloatArray) -> bool:
     """True if every number is."""
     # The sum of squares is quicker to find; it may overflow where no number is infinite.
-    return math.isfinite(values.dot(values)) or bool(np.isfinite(values).all())
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(values.dot(values)) or bool(np.isfinite(values).all())
 
 
 def is_good(test_mse: float, params: FloatArray) -> bool:
