@@ -85,6 +85,8 @@ export function render({ model }) {
     setText(losses[1].value, number(run.test));
     error.hidden = !run.error;
     setText(error, run.error || "");
+    error.title = run.error || "";
+    counts.hidden = Boolean(run.error);
     empty.hidden = run.hasCurve;
     chart.classList.toggle("bare", !run.hasCurve);
     setText(empty, run.hint || "");
@@ -107,9 +109,9 @@ export function render({ model }) {
 
   return h("div", { class: "dock-part" },
     h("div", { class: "run" }, h("div", { class: "buttons" }, train, pause, step, stop),
-      h("div", { class: "going" }, counts, progress)),
+      h("div", { class: "going" }, error, counts, progress)),
     h("div", { class: "lower" }, chart,
       h("div", { class: "settings" }, h("div", { class: "grid2" }, ...basic),
-      h("div", { class: "pair-row" }, more, data), error)),
+      h("div", { class: "pair-row" }, more, data))),
     moreBox, h("div", { class: "cards" }, model.get_child("datacard")));
 }
