@@ -50,9 +50,24 @@ def test_text_for_people(expr: sp.Expr, text: str) -> None:
     assert formula.format_text(expr) == text
 
 
-def test_a_binomial_of_a_constant_reads_as_the_same_expression() -> None:
-    expr = read("binomial(e, x) + (x/x + e)!")
+def test_functions_of_what_is_constant_after_all_read_as_the_same_expression() -> None:
+    expr = read("binomial(e, x) + (x/x + e)! + x*cos(y/y/sqrt(3))")
     assert read(formula.format_text(expr)) == expr
+
+
+def test_a_variable_e_is_no_constant_in_latex() -> None:
+    names, text = ("x", "e"), "exp(x)^2 + e^x + gaussian(e) + exp(-2000)*x"
+    output = formula.parse(text, names).outputs[0]
+    for shown in (output.latex, formula.latex(output.expr)):
+        assert formula.parse(shown, names).outputs[0].expr == output.expr
+    output = formula.parse("exp(2*x)", names).outputs[0]
+    assert formula.parse(output.latex, names).outputs[0].expr == output.expr
+
+
+def test_names_that_look_like_logarithms_are_names_in_latex_too() -> None:
+    names = ("log_b2", "log_max", "x")
+    expr = sp.Symbol("log_b2") ** x * sp.Symbol("log_max") + sp.log(x) / sp.log(2 * x)
+    assert formula.parse(formula.latex(expr), names).outputs[0].expr == expr
 
 
 def test_variables_with_names_of_functions_and_constants() -> None:

@@ -13,6 +13,7 @@ SAME = [
     ("x^{2}_{1} + \\sigma^2_x + T²_0", "x_1^2 + sigma_x^2 + T_0^2"),
     ("\\log_{0.5}(x)", "log(x, 1/2)"),
     ("\\log_{2n}^2 x", "log(x, 2n)^2"),
+    ("\\log_{ab} x + \\log_{\\mathrm{top}}(x)", "log(x, a b) + log(x, top)"),
     ("log_{x+1}(y) + log_{\\pi} y", "log(y, x+1) + log(y, pi)"),
     ("e^{-2000}x", "exp(-2000)*x"),
     # Unicode

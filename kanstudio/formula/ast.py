@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 
@@ -117,3 +117,23 @@ def children(node: Node) -> tuple[Node, ...]:
         case Logic():
             return node.items
     return ()
+
+
+def with_children(node: Node, found: tuple[Node, ...]) -> Node:
+    """The node with others right below, as many as it has."""
+    match node:
+        case Negative():
+            return replace(node, item=found[0])
+        case Sum():
+            return replace(node, terms=found)
+        case Product():
+            return replace(node, factors=found)
+        case Power():
+            return replace(node, base=found[0], exponent=found[1])
+        case Call():
+            return replace(node, arguments=found)
+        case Compare():
+            return replace(node, left=found[0], right=found[1])
+        case Logic():
+            return replace(node, items=found)
+    return node

@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from kanstudio.formula.ast import (
-    Call,
-    Compare,
-    Logic,
-    Negative,
-    Node,
-    Power,
-    Product,
-    Sum,
-    Truth,
-    children,
-)
+from kanstudio.formula.ast import Call, Compare, Node, Truth, children, with_children
 
 
 def cases(node: Compare) -> list[tuple[Node, Compare]]:
@@ -59,19 +48,4 @@ def _with(node: Node, old: Node, new: Node) -> Node:
     found = tuple(_with(item, old, new) for item in below)
     if all(after is before for after, before in zip(found, below, strict=True)):
         return node
-    match node:
-        case Negative():
-            return replace(node, item=found[0])
-        case Sum():
-            return replace(node, terms=found)
-        case Product():
-            return replace(node, factors=found)
-        case Power():
-            return replace(node, base=found[0], exponent=found[1])
-        case Call():
-            return replace(node, arguments=found)
-        case Compare():
-            return replace(node, left=found[0], right=found[1])
-        case Logic():
-            return replace(node, items=found)
-    raise AssertionError(node)  # a leaf has nothing below
+    return with_children(node, found)

@@ -173,7 +173,7 @@ class CommandScanner(Scanner):
             return
         if match is None:
             refuse(f"\\{command} takes a plain name in braces", self.text, self.at, end)
-        self.word(match[2].replace("\\", ""), match.end())
+        self.word(match[2].replace("\\", ""), match.end(), upright=command != "operatorname")
         if self.tokens:
             self.tokens[-1] = replace(self.tokens[-1], upright=True)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -25,7 +26,10 @@ from kanstudio.formula.ast import (
     Sum,
     Truth,
     Variable,
+    children,
+    with_children,
 )
+from kanstudio.formula.cases import nodes
 from kanstudio.formula.limits import depth_is_said
 from kanstudio.formula.parser import Parser
 from kanstudio.formula.printing import format_text
@@ -40,6 +44,7 @@ _SPLIT_NAME = re.compile(r"([A-Za-z]+?)_?(\d+|_.*)?", re.ASCII)
 _NAMED = re.compile(r"(\\(?:[a-z]+|operatorname\{[a-z]+\}))(\\left\(.*)", re.DOTALL)
 _RELATIONS = {"<": "<", ">": ">", "<=": r"\le", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 _LOGIC = {"and": r" \land ", "or": r" \lor "}
+_POWERS_OF_E = frozenset(["exp", "gaussian"])
 _FUNCTIONS_OF_TEX = frozenset(["log", "max", "min"])
 
 
@@ -64,9 +69,23 @@ def _word(word: str) -> str:
     return escaped if len(word) == 1 else rf"\mathrm{{{escaped}}}"
 
 
-def latex_of_node(node: Node) -> str:
-    """LaTeX that shows the reading: fractions, powers, brackets only where needed."""
+def latex_of_node(node: Node, variables: Collection[str] = ()) -> str:
+    """LaTeX that shows the reading: fractions, powers, brackets only where needed.
+
+    variables: those that the node may lack.
+    """
+    names = {item.name for item in nodes(node) if isinstance(item, Variable)}
+    if "e" in names.union(variables):
+        node = _without_constant_e(node)
     return _text(node, _SUM)
+
+
+def _without_constant_e(node: Node) -> Node:
+    """exp(x) by its name, for e^x would be a power of the variable e."""
+    node = with_children(node, tuple(map(_without_constant_e, children(node))))
+    if isinstance(node, Call) and node.name in _POWERS_OF_E:
+        return replace(node, name=f"\\{node.name}")
+    return node
 
 
 @depth_is_said()
@@ -214,6 +233,9 @@ def _call(node: Call) -> tuple[str, int]:
     shown = [_shown(item) for item in node.arguments]
     items = [text for text, _ in shown]
     name, first = node.name, items[0]
+    if name.startswith("\\"):
+        command = name if name == "\\exp" else rf"\operatorname{{{name[1:]}}}"
+        return rf"{command}\left({first}\right)", _ATOM
     if name == "sqrt":
         return rf"\sqrt{{{first}}}", _ATOM
     if name == "root":

@@ -93,7 +93,7 @@ def _output(text: str, statement: _Statement, words: Words) -> Output:
     _note_rounding(node, words)
     try:
         expr = build(node, text)
-        shown = latex_of_node(node)
+        shown = latex_of_node(node, words.known)
     except RecursionError:
         refuse("nested too deeply", text, node.start, node.end)
     except (ArithmeticError, TypeError, ValueError, NotImplementedError):

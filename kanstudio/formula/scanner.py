@@ -112,15 +112,18 @@ class Scanner:
 
     # Names
 
-    def word(self, name: str, end: int) -> None:
-        """A run of letters and digits, with a subscript if one follows."""
+    def word(self, name: str, end: int, upright: bool = False) -> None:
+        r"""A run of letters and digits, with a subscript if one follows.
+
+        upright: from \mathrm{} or the like, where log_{2n} is a name.
+        """
         dot = _MODULE_DOT.match(self.text, end) if name in MODULES else None
         if dot:  # np.sin: only where a name comes from
             self.at = dot.end()
             return
         if len(name) > 1 and self.one_letter_each():
             name, end = name[0], self.at + 1
-        if name == "log" and (brace := _BASE.match(self.text, end)):
+        if name == "log" and not upright and (brace := _BASE.match(self.text, end)):
             self.add("word", end, name)
             self.add("base", brace.end())
             return

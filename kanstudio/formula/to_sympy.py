@@ -184,8 +184,9 @@ class _Builder(PiecewiseBuilder):
     def finished(self, node: Node, expr: sp.Expr, value: float | None, size: int) -> Built:
         """Check a constant; make it one float where it is long or no longer exact."""
         if value is None:
-            # x - x is the constant 0, and 0*x too.
-            value = float(expr) if expr.is_Number else None
+            # x - x is the constant 0, and 0*x too; x/x/sqrt(3) is 1/sqrt(3).
+            constant = expr.is_Number or (expr.is_number and expr.is_real)
+            value = float(expr) if constant else None
             return Built(expr, value, size)
         if expr in _NOT_REAL:
             self.refuse("this has no real value", node)
