@@ -238,6 +238,18 @@ def test_serve_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [0, "0.0.0.0", options]
 
 
+def test_serve_without_its_scheduler_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kanstudio.sweep import cluster
+
+    monkeypatch.setattr(cluster, "CONNECT_S", 0.2)
+    argv = ("serve", "--port", "0", "--no-browser", "--scheduler", "tcp://127.0.0.1:1")
+    assert run(*argv) == cli.EXIT_ERROR
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "there is no Dask scheduler at tcp://127.0.0.1:1" in line
+
+
 def test_origins_of_other_machines_are_allowed_by_name() -> None:
     from kanstudio.app.serve import origins
 

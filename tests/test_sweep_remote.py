@@ -161,6 +161,23 @@ def test_samples_that_died_with_all_workers_are_sent_again(cluster, network, dat
     watch.run.close()
 
 
+def test_a_break_in_the_line_changes_no_number(cluster, network, data):
+    """The connection comes back: the run goes on, and what ran meanwhile leaves its place."""
+
+    async def cut() -> None:
+        (await there.client()).scheduler_comm.comm.abort()
+
+    with Cluster(cluster.submit(_address(cluster)).result()) as there:
+        watch = Watch(ClusterRunner(there).start(network, data, LONG))
+        watch.until(lambda: watch.run.checkpoint() is not None)
+        there.submit(cut()).result()
+        before = len(watch.steps)
+        watch.until(lambda: len(watch.steps) > before + 3_000)
+        watch.run.stop()
+        watch.until(lambda: watch.run.ended)
+    watch.is_what_would_have_been_here(network, data)
+
+
 def test_samples_are_sent_once(cluster, network, data):
     runner = ClusterRunner(cluster)
     own = replace(data)

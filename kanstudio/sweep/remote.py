@@ -8,6 +8,7 @@ and the next visit brings it the checkpoint to go on from.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import time
@@ -213,6 +214,11 @@ class ClusterRunner:
             elif run.may_be_given_up and not run.leaving:
                 await self._give_up(client, run)
 
+    async def _dismiss(self, client: Client, place: str, key: str) -> None:
+        """After a break in the line a worker may still be at what nobody waits for."""
+        with contextlib.suppress(OSError):
+            await client.run(exchange, {key: Wish(stop=True)}, workers=[place])
+
     async def _give_up(self, client: Client, run: RemoteRun) -> None:
         """Stop a run that waits for a place."""
         await client.cancel([run.task])
@@ -234,6 +240,7 @@ class ClusterRunner:
         finally:
             run.leaving = False
         killed = isinstance(error, KilledWorker)
+        place, key = run.worker, run.key
         if error is not None and not killed:
             self._fail([run], f"the run failed on its worker: {error}")
         elif run.stopping:
@@ -241,6 +248,8 @@ class ClusterRunner:
         # Dask itself has tried some times before it says so.
         elif (killed and not run.has_moved) or not run.again():
             self._fail([run], "its workers ended again and again; the run is over")
+        elif place:
+            self._errand(self._dismiss(client, place, key), [])
 
     def _fail(self, runs: Iterable[RemoteRun], message: str) -> None:
         for run in list(runs):
