@@ -66,6 +66,19 @@ def test_prune_edge_removes_what_is_at_most_the_threshold(network: Network, limi
 
 @settings(max_examples=40)
 @given(network=networks(), limit=st.floats(0, 2))
+def test_pruning_leaves_no_node_without_edges_beside_others(network: Network, limit: float) -> None:
+    """Nodes that only lose their edges to the second threshold go as well."""
+    x = samples(network)
+    pruned = prune.prune(network, x, 0.0, limit)
+    edges = prune.prune_edge(prune.prune_node(network, x, 0.0), x, limit)
+    assert evaluate(pruned, x) == pytest.approx(evaluate(edges, x), rel=1e-6, abs=1e-6)
+    scores = measure(pruned, x).node_scores
+    for level in range(1, pruned.depth):
+        assert len(pruned.levels[level]) == 1 or (scores[level] > 0).all()
+
+
+@settings(max_examples=40)
+@given(network=networks(), limit=st.floats(0, 2))
 def test_prune_node_keeps_what_matters_and_its_id(network: Network, limit: float) -> None:
     x = samples(network)
     scores = measure(network, x).node_scores

@@ -25,8 +25,11 @@ def prune(
     node_th: float = NODE_THRESHOLD,
     edge_th: float = EDGE_THRESHOLD,
 ) -> Network:
-    """`prune_node`, then `prune_edge` on what is left, measured afresh on x (n, inputs)."""
-    return prune_edge(prune_node(network, x, node_th), x, edge_th)
+    """`prune_node`, then `prune_edge` on what is left, measured afresh on x (n, inputs).
+
+    Nodes that are left without an edge, or with constants alone, go at last.
+    """
+    return prune_node(prune_edge(prune_node(network, x, node_th), x, edge_th), x, 0.0)
 
 
 def prune_edge(network: Network, x: FloatArray, threshold: float = EDGE_THRESHOLD) -> Network:
