@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kanstudio.app.component import BadMessage, Message
-from kanstudio.app.desk import Desk, observe
+from kanstudio.app.desk import WAITING, Desk, observe
 from kanstudio.app.export import code_text, export
 from kanstudio.app.figures import histogram, log_ticks, thinned
 from kanstudio.app.formula_now import LiveFormula
@@ -294,6 +294,19 @@ class TestDesk:
         room.desk.stop()
         assert labels(room.session) == ["compile"]
         assert room.desk.state == "idle"
+
+    def test_a_first_step_that_takes_long_is_explained_once(
+        self, room: Room, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("kanstudio.app.desk.PATIENT_S", 0.0)
+        room.desk.train()
+        run = room.runner.runs[-1]
+        run.pause()
+        room.ticks(1)
+        assert room.session.notice.text == WAITING
+        count = room.session.notice.count
+        room.ticks(3)
+        assert room.session.notice.count == count
 
     def test_failing_start_is_an_error_with_its_reason(self, room: Room) -> None:
         def refuse(*_: object, **__: object) -> None:

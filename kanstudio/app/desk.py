@@ -29,6 +29,9 @@ from kanstudio.training.runner import RunHandle, RunStatus, Trainer
 from kanstudio.training.settings import TrainingSettings
 
 State = Literal["idle", "training", "paused", "error"]
+PATIENT_S = 2.0
+"""Without a first step for so long, people are told why."""
+WAITING = "Getting ready: the first run after an installation compiles its kernel, up to a minute"
 RUN_EVERY_S = 0.1
 """Losses, chart and inspector follow a run this often; the canvas follows every tick."""
 OBSERVED_SAMPLES = 1_000
@@ -84,6 +87,7 @@ class Desk:
         self._counting: tuple[tuple[object, ...], TrainingSettings] | None = None
         self._told_at = 0.0
         self._clock = (0.0, 0)
+        self._begun = math.inf
         self._live_error: float | None = None
         self.settings = TrainingSettings(steps=tuning.STEPS["Adam"])
         self.wrong: tuple[str, ...] = ()
@@ -218,6 +222,7 @@ class Desk:
         status = run.poll()
         self._take(status)
         now = time.monotonic()
+        self._say_waiting(now)
         if status.state in ("finished", "error"):
             self._finish(status)
         elif now - self._told_at >= RUN_EVERY_S:
@@ -250,6 +255,12 @@ class Desk:
             if note and note != self.note:
                 self.note = note
                 self._session.say(words)
+
+    def _say_waiting(self, now: float) -> None:
+        """Say once what a run waits for that has not taken its first step."""
+        if self.state == "training" and not self._records and now - self._begun >= PATIENT_S:
+            self._begun = math.inf
+            self._session.say(WAITING)
 
     def _measure_rate(self, now: float) -> None:
         then, step = self._clock
@@ -287,7 +298,8 @@ class Desk:
         self.message = self.note = ""
         self.total = self.settings.steps
         self.rate = 0.0
-        self._clock = time.monotonic(), 0
+        self._begun = time.monotonic()
+        self._clock = self._begun, 0
         self._live_error = session.document.max_error
         self._set_state(state)
 
