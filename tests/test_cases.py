@@ -140,6 +140,13 @@ def test_a_comparison_of_what_has_cases_is_one_of_each_case(text: str, meaning: 
     assert formula.parse(formula.format_text(found), VARIABLES).outputs[0].expr == found
 
 
+def test_a_remainder_that_is_constant_in_a_case_comes_back() -> None:
+    expr = formula.parse("atan2(x, frac(where(x <= z, 1, 2)))", VARIABLES).outputs[0].expr
+    back = symbolic_formula(compile_network([expr], VARIABLES)).expressions
+    expected = np.pi / 2 * np.sign(POINTS[:, :1])
+    assert agree(sympy_function(back, VARIABLES)(POINTS), expected)
+
+
 def test_too_many_cases_in_a_condition_are_refused() -> None:
     text = f"where({'+'.join(f'where(x<{n},x,y)' for n in range(12))}>0,1,2)"
     with pytest.raises(FormulaError, match="more than 4000 operations"):

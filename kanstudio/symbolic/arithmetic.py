@@ -72,12 +72,12 @@ def again(node: sp.Basic, arguments: Sequence[sp.Expr], number: Number) -> sp.Ex
     """A node of an expression with other arguments, in canonical form."""
     if not node.args:
         return node
-    if isinstance(node, sp.Add):
-        return add(arguments)
-    if isinstance(node, sp.Mul):
-        return multiply(arguments)
+    if isinstance(node, sp.Add | sp.Mul):
+        return add(arguments) if isinstance(node, sp.Add) else multiply(arguments)
     if isinstance(node, sp.Pow) and not isinstance(node, sp.exp):
         return power(arguments[0], arguments[1], number)
+    if isinstance(node, sp.Mod) and all(a.is_number for a in arguments) and arguments[1] != 0:
+        return number(float(arguments[0]) % float(arguments[1]))
     found = functions.match(node)
     if found is not None:
         return call(found[0], arguments[node.args.index(found[1])], number)

@@ -159,6 +159,8 @@ def _plus(value: sp.Expr, terms: Sequence[sp.Expr]) -> sp.Expr:
 
 
 def _piecewise(pairs: Sequence[Pair]) -> sp.Expr:
+    if len({value for value, _ in pairs}) == 1:
+        return pairs[0][0]
     return sp.Piecewise(*pairs, evaluate=False)
 
 
