@@ -88,17 +88,21 @@ def test_loss_and_gradient_are_those_of_autograd(case):
                 assert_same(kernel.test_mse(params), oracle.test_mse(params))
 
 
-def test_wide_layers_are_those_of_autograd():
+@pytest.mark.parametrize("n_inputs", [23, 130, 131])
+@pytest.mark.parametrize("lamb", [0.0, 0.1])
+def test_wide_layers_are_those_of_autograd(n_inputs, lamb):
     rng = np.random.default_rng(0)
-    network = random_spline_network(empty_network([23, 11, 2], seed=1))
-    x, y = rng.uniform(-1, 1, (300, 23)), rng.normal(size=(300, 2))
+    network = random_spline_network(empty_network([n_inputs, 11, 2], seed=1))
+    x, y = rng.uniform(-1, 1, (300, n_inputs)), rng.normal(size=(300, 2))
     data, params = Dataset(x, y, x[:9], y[:9]), packing(network).pack(network)
-    found, expected = (
-        make(network, data, TrainingSettings()).evaluate(params)
+    kernel, oracle = (
+        make(network, data, TrainingSettings(lamb=lamb))
         for make in (KernelObjective, TorchObjective)
     )
+    found, expected = kernel.evaluate(params), oracle.evaluate(params)
     assert_same(found.mse, expected.mse)
     assert_same(found.gradient, expected.gradient)
+    assert_same(kernel.test_mse(params), oracle.test_mse(params))
 
 
 REGULARISED = st.builds(

@@ -20,7 +20,7 @@ from kanstudio.training.kernel.rows import (
     weigh_square,
 )
 
-FEW, MANY = 8, 64
+FEW, MANY = 8, 96
 """Rows that stay in the first and in the second cache while they are used again and again."""
 
 
@@ -36,33 +36,37 @@ def add_splines(plan, layer, source, base, indices, weights, work):  # type: ign
     for i in range(layer.first_block, layer.last_block):
         block = plan.blocks[i]
         row = base + block.slot * layer.features
-        out, n_rows = layer.sum_row + block.subnode, block.n_rows
-        if block.n_fours:
-            weigh_block(source, row, n_rows, weights, block, work, out)
-        for j in range(4 * block.n_fours, block.n_subnodes):
-            weigh_row(source, row, n_rows, weights, block.weights + j * n_rows, work, out + j)
+        weigh_block(layer, block, source, row, 0, block.n_rows, weights, work)
 
 
 @compiled(relaxed=False)
-def weigh_block(source, row, n_rows, weights, block, work, out):  # type: ignore[no-untyped-def]
-    """The part of a block that is taken by four: MANY rows for four sums after the other."""
-    for start in range(0, n_rows, MANY):
-        stop = min(start + MANY, n_rows)
-        for j in range(0, 4 * block.n_fours, 4):
+def weigh_block(layer, block, source, row, begin, end, weights, work):  # type: ignore[no-untyped-def]
+    """What rows begin to end of a block add to its subnodes; row 0 would be ``row`` of source."""
+    out, n_rows, fours = layer.sum_row + block.subnode, block.n_rows, 4 * block.n_fours
+    for start in range(begin, end, MANY):
+        stop = min(start + MANY, end)
+        for j in range(0, fours, 4):
             for r in range(start, stop, 4):
                 first = block.weights + j * n_rows + r
                 weigh_square(source, row + r, weights, first, n_rows, work, out + j)
+    for j in range(fours, block.n_subnodes):
+        first = block.weights + j * n_rows + begin
+        weigh_row(source, row + begin, end - begin, weights, first, work, out + j)
 
 
 @compiled(relaxed=False)
-def product_block(source, row, n_rows, work, given, sums, block):  # type: ignore[no-untyped-def]
-    """The same for products: FEW rows with four given rows after the other."""
-    for start in range(0, n_rows, FEW):
-        stop = min(start + FEW, n_rows)
-        for j in range(0, 4 * block.n_fours, 4):
+def product_block(layer, block, source, row, begin, end, work, sums):  # type: ignore[no-untyped-def]
+    """The reverse of weigh_block: derivatives by the weights."""
+    given, n_rows, fours = layer.dsum_row + block.subnode, block.n_rows, 4 * block.n_fours
+    for start in range(begin, end, FEW):
+        stop = min(start + FEW, end)
+        for j in range(0, fours, 4):
             for r in range(start, stop, 4):
                 first = block.weights + j * n_rows + r
                 product_square(source, row + r, work, given + j, sums, first, n_rows)
+    for j in range(fours, block.n_subnodes):
+        first = block.weights + j * n_rows + begin
+        product_row(source, row + begin, end - begin, work, given + j, sums, first)
 
 
 @compiled(relaxed=False)
@@ -77,11 +81,7 @@ def add_products(plan, layer, source, base, indices, work, sums):  # type: ignor
     for i in range(layer.first_block, layer.last_block):
         block = plan.blocks[i]
         row = base + block.slot * layer.features
-        given, n_rows = layer.dsum_row + block.subnode, block.n_rows
-        if block.n_fours:
-            product_block(source, row, n_rows, work, given, sums, block)
-        for j in range(4 * block.n_fours, block.n_subnodes):
-            product_row(source, row, n_rows, work, given + j, sums, block.weights + j * n_rows)
+        product_block(layer, block, source, row, 0, block.n_rows, work, sums)
 
 
 @compiled(relaxed=False)

@@ -60,7 +60,8 @@ class _Samples:
         share = 1 / self.n if weight is None else weight / weight.sum()
         self.shares[: self.n] = share / y.shape[1]
         n_rows = kernel.n_input_rows
-        cached = n_tiles if cache and len(x) * n_rows <= MAX_CACHED else 0
+        cache = cache and not kernel.streams and len(x) * n_rows <= MAX_CACHED
+        cached = n_tiles if cache else 0
         self.features = np.zeros((cached, n_rows * TILE))
         self.indices = np.zeros(cached * kernel.n_active * TILE, dtype=np.int64)
         if cached:
@@ -89,8 +90,9 @@ class KernelObjective:
     ) -> None:
         """cached: keep the B-splines of the inputs; they need compiled code right away."""
         layout: Packing = packing(network, affine_trainable=settings.affine_trainable)
-        self._plan, sizes = make_plan(network, layout)
+        self._plan, sizes = make_plan(network, layout, streams=settings.lamb == 0)
         first = self._plan.layers[0]
+        self.streams = bool(first["streamed"])
         self.n_active = int(first["last_active"] - first["first_active"])
         # Features are taken by four: three rows of zeros may follow.
         self.n_input_rows = int(self.n_active * first["features"]) + 3

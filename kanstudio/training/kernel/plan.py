@@ -19,6 +19,9 @@ DENSE_KNOTS = 28
 WHOLE = 0.4
 """From this share of active splines on, a layer is one product of matrices."""
 
+MANY_ROWS, STREAMED = 1024, 8
+"""Beyond so many rows of B-splines the first layer is taken by so many sources at a time."""
+
 CUBIC, ANY, LOCAL = 0, 1, 2
 """How B-splines are computed: cubic on distinct knots, dense of any kind, local."""
 
@@ -29,7 +32,7 @@ LAYER = np.dtype(
         "first_active", "last_active", "first_node", "first_block", "last_block",
         "first_edge", "last_edge", "source_moments", "subnode_moments", "scores",
         "knots", "factors", "starts", "pieces", "affine", "affine_params",
-        "width", "features", "size", "feature_row", "slope_row", "index_row",
+        "width", "features", "size", "streamed", "feature_row", "slope_row", "index_row",
         "x_row", "sum_row", "node_row", "symbolic_row", "dx_row", "dsum_row",
     )],
     align=True,
@@ -38,6 +41,7 @@ LAYER = np.dtype(
 offsets in flat arrays. affine: offset of subnode_scale, subnode_bias, node_scale,
 node_bias; affine_params: the same in the parameters, or -1. width: weights per spline
 edge. features: rows per active source. size: numbers per sample of local B-splines.
+streamed: so many sources at a time, see sweep.stream; 0 for all.
 *_moments: where those of its sources and subnodes begin; those of edges stand at the number
 of the edge. scores: where its matrix (subnode, source) begins. *_row: where the layer's rows
 begin in the workspace."""
@@ -110,9 +114,12 @@ class Sizes:
     scores: int
 
 
-def make_plan(network: Network, packing: Packing) -> tuple[Plan, Sizes]:
-    """The plan of a network whose functions all have a code."""
-    builder = _Builder()
+def make_plan(network: Network, packing: Packing, *, streams: bool = True) -> tuple[Plan, Sizes]:
+    """The plan of a network whose functions all have a code.
+
+    streams: False where single edges of the first layer are asked for, as by a regulariser.
+    """
+    builder = _Builder(streams)
     for layer, part, targets in zip(
         network.layers, packing.layers, network.levels[1:], strict=True
     ):
@@ -148,7 +155,8 @@ class _Flat:
 class _Builder:
     """Collects the tables layer by layer."""
 
-    def __init__(self) -> None:
+    def __init__(self, streams: bool) -> None:
+        self._streams = streams
         self.layers: list[dict[str, int]] = []
         self.splines: list[tuple[Any, ...]] = []
         self.blocks: list[tuple[int, ...]] = []
@@ -187,7 +195,7 @@ class _Builder:
         }
         row |= self._edges(layer, part)
         row |= self._knots(layer.knots[sources], degree)
-        row |= self._rows(layer, part, len(sources), row["features"])
+        row |= self._rows(layer, part, len(sources), row)
         self._add_splines(layer, part, sources, row)
         for index, (subnode, source) in enumerate(part.symbolic_edges):
             self.symbolic.append((
@@ -254,12 +262,16 @@ class _Builder:
         }
 
     def _rows(
-        self, layer: Layer, part: LayerPacking, n_active: int, features: int
+        self, layer: Layer, part: LayerPacking, n_active: int, row: dict[str, int]
     ) -> dict[str, int]:
+        features, whole = row["features"], len(part.spline_edges) == n_active * layer.n_subnodes
+        many = self._streams and not self.layers and whole and row["kind"] != LOCAL
+        streamed = STREAMED if many and n_active * features > MANY_ROWS else 0
         # Rows that are taken by four: the last ones stay 0 or are of no account.
         n_subnodes = layer.n_subnodes + 3
         return {
-            "feature_row": self._take(n_active * features + 3),
+            "streamed": streamed,
+            "feature_row": self._take((streamed or n_active) * features + 3),
             "slope_row": self._take(n_active * features if self.layers else 0),
             "x_row": self._take(layer.n_sources),
             "sum_row": self._take(n_subnodes + layer.n_subnodes),

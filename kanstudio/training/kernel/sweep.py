@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from kanstudio.training.kernel.blocks import add_products, add_slopes, add_splines
+from kanstudio.training.kernel.blocks import (
+    add_products,
+    add_slopes,
+    add_splines,
+    product_block,
+    weigh_block,
+)
 from kanstudio.training.kernel.compiled import compiled
 from kanstudio.training.kernel.fronts import apply
 from kanstudio.training.kernel.plan import CUBIC, LOCAL
@@ -14,13 +20,13 @@ SCRATCH = 4
 
 
 @compiled(relaxed=False)
-def fill_features(plan, layer, away, work, indices):  # type: ignore[no-untyped-def]
-    """B-splines and silu of every source that has an active spline; away: see splines."""
+def fill_features(plan, layer, begin, end, away, work, indices):  # type: ignore[no-untyped-def]
+    """B-splines and silu of the active sources begin to end; away: see splines."""
     n_knots, degree = layer.n_knots, layer.degree
-    for a in range(layer.last_active - layer.first_active):
+    for a in range(begin, end):
         row = layer.x_row + plan.active[layer.first_active + a]
         k = layer.knots + a * n_knots
-        value = layer.feature_row + a * layer.features
+        value = layer.feature_row + (a - begin) * layer.features
         if layer.kind == CUBIC:
             f = layer.factors + 3 * a * n_knots
             cubic_basis(work, row, plan.knots, k, n_knots, plan.factors, f, value, away)
@@ -89,6 +95,26 @@ def fill_nodes(plan, layer, above, affine, work):  # type: ignore[no-untyped-def
 
 
 @compiled(relaxed=False)
+def stream(plan, layer, weights, sums, work, indices):  # type: ignore[no-untyped-def]
+    """The splines of a wide first layer, forward, or with ``sums`` (else None) backward.
+
+    A few sources at a time, whose B-splines stay in the cache; to keep those of all and to
+    read them again would take longer than to compute them.
+    """
+    block, n_active = plan.blocks[layer.first_block], layer.last_active - layer.first_active
+    for begin in range(0, n_active, layer.streamed):
+        end = min(begin + layer.streamed, n_active)
+        fill_features(plan, layer, begin, end, None, work, indices)
+        first = begin * layer.features
+        last = block.n_rows if end == n_active else end * layer.features
+        row = layer.feature_row - first
+        if sums is None:
+            weigh_block(layer, block, work, row, first, last, weights, work)
+        else:
+            product_block(layer, block, work, row, first, last, work, sums)
+
+
+@compiled(relaxed=False)
 def forward(plan, params, affine, weights, features, cached, slopes, work, indices):  # type: ignore[no-untyped-def]
     """From the inputs in the first layer's x rows to the outputs in the last x rows.
 
@@ -98,13 +124,17 @@ def forward(plan, params, affine, weights, features, cached, slopes, work, indic
     for index in range(len(plan.layers) - 1):
         layer = plan.layers[index]
         clear(work, layer.sum_row * TILE, layer.n_subnodes * TILE)
-        known = index == 0 and cached
-        if slopes and index > 0:
-            fill_features(plan, layer, layer.slope_row - layer.feature_row, work, indices)
-        elif not known:
-            fill_features(plan, layer, None, work, indices)
+        known, n_active = index == 0 and cached, layer.last_active - layer.first_active
         source, base = (features, 0) if known else (work, layer.feature_row)
-        add_splines(plan, layer, source, base, indices, weights, work)
+        if layer.streamed:
+            stream(plan, layer, weights, None, work, indices)
+        else:
+            if slopes and index > 0:
+                away = layer.slope_row - layer.feature_row
+                fill_features(plan, layer, 0, n_active, away, work, indices)
+            elif not known:
+                fill_features(plan, layer, 0, n_active, None, work, indices)
+            add_splines(plan, layer, source, base, indices, weights, work)
         add_symbolic(plan, layer, params, work)
         fill_nodes(plan, layer, plan.layers[index + 1], affine, work)
 
@@ -205,7 +235,10 @@ def backward(  # type: ignore[no-untyped-def]
         inputs = index > 0
         nodes_backward(plan, layer, plan.layers[index + 1], affine, work, affine_sums)
         source, base = (features, 0) if index == 0 and cached else (work, layer.feature_row)
-        add_products(plan, layer, source, base, indices, work, weight_sums)
+        if layer.streamed:
+            stream(plan, layer, weights, weight_sums, work, indices)
+        else:
+            add_products(plan, layer, source, base, indices, work, weight_sums)
         if inputs:
             clear(work, layer.dx_row * TILE, layer.n_sources * TILE)
             add_slopes(plan, layer, indices, weights, work)
