@@ -50,7 +50,7 @@ __all__ = [
 
 Strategy = Literal["shared", "compact", "tree"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
-SEARCH_S = 0.5
+SEARCH_S = 1.0
 
 
 def compile_network(
@@ -66,7 +66,7 @@ def compile_network(
 ) -> Network:
     """The network whose outputs are the expressions of the variables, in this order.
 
-    strategy: see the module. search_s: seconds that the search for a smaller equal form may
+    strategy: see the module. search_s: CPU seconds that the search for a smaller equal form may
     take; 0 lays the formula out as it is written. (It ends by itself after a number of
     steps, so that a network does not depend on the machine; the time is for long formulas.)
 
