@@ -15,6 +15,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
+# Two at a time, also where there are more cores: some tests start processes of their own.
+JOBS ?= 2
+
 # Compiled now, so that the first training does not wait for it.
 WARM_UP := $(BIN)/python -c 'from kanstudio.training.kernel import warm_up; warm_up()'
 
@@ -28,7 +31,7 @@ run: $(RUN_READY)
 
 test: lint $(TEST_READY)
 	$(BIN)/python tests/browser.py
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 lint: $(TEST_READY)
 	$(BIN)/ruff check .
