@@ -276,6 +276,17 @@ def test_functions_of_users_are_in_the_library() -> None:
     ]  # fmt: skip
 
 
+def test_a_function_of_a_user_wins_where_it_is_the_one_that_fits() -> None:
+    add_function("bump", torch=lambda x: torch.exp(-(x**4)), sympy=None)
+    try:
+        model = KAN.from_network(curve_network("bump", (1.5, 0.2, 2.0, 1.0)))
+        model(torch.linspace(-1.5, 1.5, 200)[:, None])
+        name, *_ = model.suggest_symbolic(0, 0, 0)
+        assert name == "bump"
+    finally:
+        remove_function("bump")
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [

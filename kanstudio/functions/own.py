@@ -31,7 +31,7 @@ def add_function(
     *,
     latex: str | None = None,
     domain: Domain | tuple[float, float] | None = None,
-    complexity: int = 5,
+    complexity: int = 2,
     replace: bool = False,
 ) -> Function:
     """Add a function of one variable to the table, for formulas, edges and pictures.
