@@ -39,8 +39,8 @@ from kanstudio.editor.commands import ExpandDepth, ExpandWidth, OpenModel, Pertu
 from kanstudio.editor.document import network_document, new_document
 from kanstudio.errors import FileError, TrainingError
 from kanstudio.network.forward import evaluate
+from kanstudio.training.handle import RunStatus
 from kanstudio.training.run import TrainingRun
-from kanstudio.training.runner import RunStatus
 
 
 class FakeRun:

@@ -12,9 +12,9 @@ from test_app import Room
 from kanstudio.app import tuning
 from kanstudio.editor.commands import Perturb
 from kanstudio.editor.document import new_document
+from kanstudio.training.handle import RunStatus
 from kanstudio.training.progress import Progress
 from kanstudio.training.run import TrainingRun
-from kanstudio.training.runner import RunStatus
 from kanstudio.training.schedule import Plateau, rate_at
 from kanstudio.training.settings import SCHEDULES, TrainingSettings
 

@@ -18,8 +18,9 @@ from kanstudio.network.build import empty_network
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import Network
 from kanstudio.training import Dataset, FormulaData, TrainingSettings, sample_formula, train
+from kanstudio.training.handle import RunHandle, RunStatus
 from kanstudio.training.progress import Progress
-from kanstudio.training.runner import RunHandle, Runner, RunStatus
+from kanstudio.training.runner import Runner
 from kanstudio.training.worker import Start, Update
 
 LONG = TrainingSettings(steps=1_000_000, update_grid=False)

@@ -30,7 +30,7 @@ from kanstudio.sweep import cluster as cluster_module
 from kanstudio.sweep import host as host_module
 from kanstudio.sweep.host import Answer, Mailbox, Wish
 from kanstudio.training import Dataset, FormulaData, TrainingSettings, sample_formula, train
-from kanstudio.training.runner import RunStatus
+from kanstudio.training.handle import RunStatus
 from kanstudio.training.worker import Start
 
 LONG = TrainingSettings(steps=1_000_000, update_grid=False)

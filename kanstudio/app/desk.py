@@ -25,7 +25,7 @@ from kanstudio.editor.history import History
 from kanstudio.errors import KanStudioError, TrainingError
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import FloatArray, Network
-from kanstudio.training.runner import RunHandle, RunStatus, Trainer
+from kanstudio.training.handle import RunHandle, RunStatus, Trainer
 from kanstudio.training.settings import TrainingSettings
 
 State = Literal["idle", "training", "paused", "error"]

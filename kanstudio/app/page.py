@@ -27,7 +27,7 @@ from kanstudio.app.views.simplify import SimplifyCard
 from kanstudio.app.views.status import StatusLine
 from kanstudio.app.views.topbar import TopBar
 from kanstudio.errors import KanStudioError
-from kanstudio.training.runner import Trainer
+from kanstudio.training.handle import Trainer
 
 TICK_MS = 50
 

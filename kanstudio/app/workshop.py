@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from kanstudio.training.runner import Trainer, shared_runner
+from kanstudio.training.handle import Trainer
+from kanstudio.training.runner import shared_runner
 
 SCHEDULER = "KANSTUDIO_SCHEDULER"
 """The variable of the environment with the address of a Dask scheduler."""

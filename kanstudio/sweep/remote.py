@@ -26,7 +26,7 @@ from kanstudio.sweep.host import Answer, Wish, exchange, host, parcel
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.checks import check_fit
 from kanstudio.training.data import Dataset
-from kanstudio.training.runner import RunHandle, checked_observer
+from kanstudio.training.handle import RunHandle, checked_observer
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.worker import KEEP_EVERY_S, REPORT_EVERY_S, Start, Update
 

@@ -14,9 +14,9 @@ from kanstudio.sweep.points import Point, shape_of
 from kanstudio.training.batched import SHARED, Backend, SeedTraining
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.data import Dataset
+from kanstudio.training.handle import RunStatus
 from kanstudio.training.progress import Progress
 from kanstudio.training.run import TrainingRun
-from kanstudio.training.runner import RunStatus
 from kanstudio.training.worker import RunState
 
 
