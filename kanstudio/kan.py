@@ -74,7 +74,7 @@ class KAN(SimplifyingKAN):
         x as in `get_act`.
         """
         samples = self._samples(x)
-        return outside(self.network(), samples.to("cpu", torch.float64).numpy())
+        return outside(self.network(), samples.to("cpu", torch.float64).numpy(), self.dtype)
 
     def expand_depth(self) -> KAN:
         """Add an identity layer at the end; the output does not change."""

@@ -65,3 +65,23 @@ def test_the_samples_of_the_last_call_are_taken() -> None:
     assert [found.share for found in model.outside().values()] == [1.0]
     with pytest.raises(DataError, match="no samples"):
         model.outside(torch.zeros(0, 1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_constants_of_nature_have_their_reciprocals(dtype: torch.dtype) -> None:
+    """1.38e-23 is no pole, though the slope of 1/x there is beyond single precision."""
+    model = kanstudio.compile("E/(k*T)", dtype=dtype)
+    x = torch.tensor([[1e-20, 1.380649e-23, 300.0]], dtype=dtype, requires_grad=True)
+    y = model(x)
+    y.sum().backward()
+    assert y.item() == pytest.approx(1e-20 / 1.380649e-23 / 300, rel=1e-5)
+    assert x.grad is not None and x.grad.isfinite().all()
+    assert model.outside(x.detach()) == {}
+
+
+def test_what_single_precision_cannot_hold_is_outside() -> None:
+    model = kanstudio.compile("E/(k^2*T)")
+    x = torch.tensor([[1e-20, 1.380649e-23, 300.0]])
+    (found,) = model.outside(x).values()
+    assert (found.function, found.share) == ("1/x^2", 1.0)
+    assert model.double().outside(x.double()) == {}

@@ -13,11 +13,14 @@ from torch import Tensor
 from kanstudio.errors import KanStudioError
 from kanstudio.functions.domain import ALL, NONNEGATIVE, NONZERO, POSITIVE, Domain, guard
 from kanstudio.functions.function import Exponent, Function, SympyMap
+from kanstudio.functions.rule import finite_gradient
 
 # A larger denominator is written as a decimal, unless the decimal would not be exact.
 LARGEST_DENOMINATOR = 100
 LARGEST_EXPONENT = 1000
 _LONGEST_EXACT = 10**9
+_SINGLE = 1e39
+"""No number of single precision is as large."""
 _DECIMAL_SPELLING = {Fraction(1, 2): "0.5", Fraction(3, 2): "1.5"}
 _NUMBER = r"([+-]?)(\d+(?:\.\d*)?(?:e[+-]?\d+)?)"
 _SHAPES = (
@@ -90,7 +93,11 @@ def make_power(value: sp.Expr | Exponent) -> Function:
     number = exponent if isinstance(exponent, int) else float(exponent)
 
     def raw(x: Tensor) -> Tensor:
-        return x if number == 1 else torch.pow(x, number)
+        if number == 1:
+            return x
+        if exponent < 0 and x.dtype != torch.float64:
+            x = finite_gradient(x)
+        return torch.pow(x, number)
 
     def overflow(largest: float) -> tuple[float, float]:
         if exponent < 0:
@@ -101,7 +108,12 @@ def make_power(value: sp.Expr | Exponent) -> Function:
     def pole_width(largest: float) -> float:
         # Nearer to the pole the derivative, size / x^(size + 1), would overflow.
         width: float = (largest ** (-1 / (size + 1))) * size ** (1 / (size + 1)) * 1.01
-        return width
+        if largest > _SINGLE:
+            return width
+        # In single precision that is as far out as constants of nature: there the value
+        # counts up to its own overflow, with a derivative of 0 where that has none.
+        least: float = 1.01 * largest ** (-1 / size)
+        return min(width, max(least, 4.1 / largest))
 
     whole = isinstance(exponent, int)
     function, inside, limits = guard(
