@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from sine import sine_data, sine_network
 
 from kanstudio.errors import TrainingError
 from kanstudio.network.build import empty_network
 from kanstudio.network.forward import evaluate
 from kanstudio.network.network import Network
-from kanstudio.training import Dataset, FormulaData, TrainingSettings, sample_formula, train
+from kanstudio.training import Dataset, TrainingSettings, train
 from kanstudio.training.handle import RunHandle, RunStatus
 from kanstudio.training.progress import Progress
 from kanstudio.training.runner import Runner
@@ -35,16 +36,12 @@ def runner() -> Iterator[Runner]:
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    return sample_formula(np.sin, FormulaData(((-2, 2),), 100, 50))
+    return sine_data()
 
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    empty = empty_network([1, 2, 1], seed=3)
-    return empty.with_layers(
-        tuple(layer.with_arrays(spline_mask=np.ones_like(layer.spline_mask))
-              for layer in empty.layers)
-    )  # fmt: skip
+    return sine_network()
 
 
 class Watch:

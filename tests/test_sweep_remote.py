@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
+from sine import sine_data, sine_network
 
 from kanstudio.app.desk import Desk
 from kanstudio.app.session import Session
@@ -29,7 +29,7 @@ from kanstudio.sweep import Cluster, ClusterRunner, RemoteRun
 from kanstudio.sweep import cluster as cluster_module
 from kanstudio.sweep import host as host_module
 from kanstudio.sweep.host import Answer, Mailbox, Wish
-from kanstudio.training import Dataset, FormulaData, TrainingSettings, sample_formula, train
+from kanstudio.training import Dataset, TrainingSettings, train
 from kanstudio.training.handle import RunStatus
 from kanstudio.training.worker import Start
 
@@ -45,16 +45,12 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def data() -> Dataset:
-    return sample_formula(np.sin, FormulaData(((-2, 2),), 100, 50))
+    return sine_data()
 
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    empty = empty_network([1, 2, 1], seed=3)
-    return empty.with_layers(
-        tuple(layer.with_arrays(spline_mask=np.ones_like(layer.spline_mask))
-              for layer in empty.layers)
-    )  # fmt: skip
+    return sine_network()
 
 
 class Watch:

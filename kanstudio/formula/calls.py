@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from fractions import Fraction
 
 from kanstudio.formula.ast import Condition, Constant, Node, Number, Variable
@@ -18,29 +19,29 @@ _NO_ARGUMENT = frozenset(CLOSING.values()) | {"end", "row", "column", ","}
 class CallReader(ConditionReader):
     """Reads a function and its arguments; what they are made of, the parser knows."""
 
-    def signed(self) -> Node:
-        raise NotImplementedError
+    @abstractmethod
+    def signed(self) -> Node: ...
 
-    def tight(self) -> Node:
-        raise NotImplementedError
+    @abstractmethod
+    def tight(self) -> Node: ...
 
-    def atom(self) -> Node:
-        raise NotImplementedError
+    @abstractmethod
+    def atom(self) -> Node: ...
 
-    def group(self, token: Token) -> Node:
-        raise NotImplementedError
+    @abstractmethod
+    def group(self, token: Token) -> Node: ...
 
-    def superscript(self, token: Token) -> Node:
-        raise NotImplementedError
+    @abstractmethod
+    def superscript(self, token: Token) -> Node: ...
 
-    def starts_operand(self, token: Token) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def starts_operand(self, token: Token) -> bool: ...
 
-    def check_juxtaposition(self, before: Node) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def check_juxtaposition(self, before: Node) -> None: ...
 
-    def factors(self, factors: list[Node], divided: list[bool]) -> Node:
-        raise NotImplementedError
+    @abstractmethod
+    def factors(self, factors: list[Node], divided: list[bool]) -> Node: ...
 
     def function(self, token: Token) -> Node:
         """f(x), f x, f^2(x), f^-1 x, log_2 x."""

@@ -32,6 +32,7 @@ _LOGIC = {sp.And: " && ", sp.Or: " || "}
 class CWriter(CodeWriter):
     language = "C"
     reserved = frozenset([*_KEYWORDS.split(), *_MATH.split(), *HELPERS])
+    helpers = HELPERS
     calls: ClassVar[Mapping[str, str]] = {
         "exp": "exp({0})", "log": "log({0})", "abs": "fabs({0})", "sin": "sin({0})",
         "cos": "cos({0})", "tan": "tan({0})", "arcsin": "asin({0})", "arccos": "acos({0})",
@@ -94,11 +95,6 @@ class CWriter(CodeWriter):
 
     def local(self, name: str, text: str, condition: bool) -> str:
         return f"const {'int' if condition else 'double'} {name} = {text};"
-
-    def uses(self, template: str) -> None:
-        for name in HELPERS:
-            if f"{name}(" in template:
-                self.used.setdefault(name)
 
 
 def c_function(writer: CWriter, expressions: Sequence[sp.Expr], doc: Sequence[str]) -> str:

@@ -6,6 +6,8 @@ a default at the end.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from kanstudio.formula.ast import Condition, Node, Truth
 from kanstudio.formula.coverage import covers
 from kanstudio.formula.limits import MAX_ARGUMENTS, refuse
@@ -19,12 +21,12 @@ _AFTER_PAIR = frozenset({",", ")", "]", "}"})
 _OTHERWISE = r"end with: value & \text{otherwise}"
 
 
-class ConditionReader(TokenReader):
+class ConditionReader(TokenReader, ABC):
     """Reads conditions, and what is made of conditions and values."""
 
+    @abstractmethod
     def sum(self) -> Node:
         """A value; the parser of values knows how."""
-        raise NotImplementedError
 
     # Conditions
 
@@ -108,8 +110,8 @@ class ConditionReader(TokenReader):
             self.fail("Not takes 1 argument", token)
         return self.logic(token.text, items, token.start)
 
-    def close(self, opened: Token) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def close(self, opened: Token) -> None: ...
 
     # Values that depend on them
 

@@ -9,6 +9,7 @@ symbol's name as it is.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,16 +56,18 @@ class Body:
     outputs: tuple[str, ...]
 
 
-class CodeWriter:
+class CodeWriter(ABC):
     """Writes the body of one function; a subclass knows the language.
 
     calls: from the name of a function of the table to its code, with {0} for the argument.
-    reserved: names that no variable may have.
+    reserved: names that no variable may have. helpers: functions that are written beside
+    where they are called; ``used`` says which.
     """
 
     language: ClassVar[str]
     calls: ClassVar[Mapping[str, str]]
     reserved: ClassVar[frozenset[str]]
+    helpers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, variables: Sequence[str], name: str) -> None:
         self.name = _safe_names([name], self.reserved)[name]
@@ -76,30 +79,30 @@ class CodeWriter:
 
     # What a language has to say
 
-    def number(self, value: float) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def number(self, value: float) -> str: ...
 
-    def power(self, base: Code, exponent: Code) -> Code:
-        raise NotImplementedError
+    @abstractmethod
+    def power(self, base: Code, exponent: Code) -> Code: ...
 
-    def extreme(self, largest: bool, items: Sequence[Code]) -> Code:
-        raise NotImplementedError
+    @abstractmethod
+    def extreme(self, largest: bool, items: Sequence[Code]) -> Code: ...
 
-    def remainder(self, value: Code, modulus: Code) -> Code:
-        raise NotImplementedError
+    @abstractmethod
+    def remainder(self, value: Code, modulus: Code) -> Code: ...
 
-    def angle(self, y: Code, x: Code) -> Code:
-        raise NotImplementedError
+    @abstractmethod
+    def angle(self, y: Code, x: Code) -> Code: ...
 
+    @abstractmethod
     def choice(self, pieces: Sequence[tuple[Code, Code]]) -> Code:
         """The value of the first (value, condition) that holds, NaN where none does."""
-        raise NotImplementedError
 
-    def logic(self, node: sp.Basic, items: Sequence[Code]) -> Code:
-        raise NotImplementedError
+    @abstractmethod
+    def logic(self, node: sp.Basic, items: Sequence[Code]) -> Code: ...
 
-    def local(self, name: str, text: str, condition: bool) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def local(self, name: str, text: str, condition: bool) -> str: ...
 
     # The walk
 
@@ -253,7 +256,10 @@ class CodeWriter:
         return Code(template.format(self.text(argument, ATOM if inner else SUM)))
 
     def uses(self, template: str) -> None:
-        """Remember what a template needs beside itself."""
+        """Remember the helpers that a template calls."""
+        for name in self.helpers:
+            if f"{name}(" in template:
+                self.used.setdefault(name)
 
 
 def _safe_names(names: Sequence[str], reserved: frozenset[str]) -> dict[str, str]:
