@@ -15,12 +15,20 @@ import torch
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 PARTS = ("speed", "training", "wide", "scaling", "snap", "gpu", "compiler")
-"""Every part of the page; the module of the same name has ``measured(rounds)``."""
+"""Parts of the page; the module of the same name has ``measured(rounds)``."""
+
+MORE_PARTS = ("peers",)
+"""Parts that need packages which the tests do not."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="?", choices=PARTS, help="all without")
+    parser.add_argument(
+        "part",
+        nargs="?",
+        choices=PARTS + MORE_PARTS,
+        help=f"without: all but {' and '.join(MORE_PARTS)}",
+    )
     parser.add_argument("--quick", action="store_true", help="few rounds")
     parser.add_argument("--write", action="store_true", help=f"into {RESULTS.name}")
     options = parser.parse_args()

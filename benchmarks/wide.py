@@ -20,7 +20,7 @@ parameters. Made by `python -m benchmarks wide --write`.
 
 {efficient}
 
-- efficient-kan is not on PyPI: it is re-made from its description as a measuring stick
+- efficient-kan is not on PyPI by itself: it is re-made from its description as a measuring stick
   (`benchmarks/efficient_kan.py`), in torch and float32. KAN Studio computes in float64.
 - "New samples in each step": a batch of 1,024 of 4,096, whose B-splines are not known yet.
 """
