@@ -122,7 +122,7 @@ def test_a_constant_edge_becomes_a_bias(trained: Document) -> None:
 def test_the_card_fades_what_would_go_and_does_it(trained: Document) -> None:
     room, simplifier = studio(trained)
     card = SimplifyCard(room.session, simplifier)
-    card.open("prune", None, None)
+    card.open("prune")
     simplifier.edge_threshold = 0.3
     simplifier.open("prune")
     wait(simplifier, "prospect")
@@ -141,10 +141,22 @@ def test_the_card_fades_what_would_go_and_does_it(trained: Document) -> None:
     assert steps(room.session.history)[4]["status"] == "done"
 
 
+def test_another_step_takes_the_place_of_the_card(trained: Document) -> None:
+    room, simplifier = studio(trained)
+    card = SimplifyCard(room.session, simplifier)
+    card.open("prune")
+    wait(simplifier, "prospect")
+    assert room.session.faded and card.state["prune"] and card.state["kind"] == "prune"
+    card.open("symbolify")
+    assert not room.session.faded and card.state["prune"] is None
+    card.close()
+    assert card.state["kind"] == simplifier.card == "" and simplifier.all is None
+
+
 def test_the_card_fixes_what_is_good_enough(trained: Document) -> None:
     room, simplifier = studio(trained)
     card = SimplifyCard(room.session, simplifier)
-    card.open("symbolify", None, None)
+    card.open("symbolify")
     assert simplifier.good() == ()
     wait_for_all(simplifier)
     simplifier.r2_threshold = -1e9

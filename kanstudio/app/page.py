@@ -102,7 +102,7 @@ class Studio:
             "undo": lambda _: self.session.undo(),
             "redo": lambda _: self.session.redo(),
             "space": lambda _: self.desk.toggle(),
-            "escape": lambda _: self.session.select(Selection()),
+            "escape": lambda _: self._escape(),
         }
         self.shell.put(page=page, notice=asdict(self.session.notice))
         self.session.listen(self._update)
@@ -118,6 +118,12 @@ class Studio:
         self._lobby.hold(token, self.desk.history)
         if waiting is not None and len(waiting.entries) > 1:
             self.session.restore(waiting)
+
+    def _escape(self) -> None:
+        """Clear the selection; without one, close what is open beside the network."""
+        if self.session.selection == Selection():
+            self._simplify.close()
+        self.session.select(Selection())
 
     def _update(self, topics: frozenset[Topic]) -> None:
         if "notice" in topics:
@@ -153,8 +159,11 @@ class Studio:
     def open_data(self, kind: str, x: float | None = None, y: float | None = None) -> None:
         self._data.open(kind, x, y)
 
-    def open_simplify(self, card: str, x: float | None = None, y: float | None = None) -> None:
-        self._simplify.open("prune" if card == "prune" else "symbolify", x, y)
+    def open_simplify(self, card: str) -> None:
+        if card == "":
+            self._simplify.close()
+        else:
+            self._simplify.open("prune" if card == "prune" else "symbolify")
 
 
 def _asked_for() -> Session | None:

@@ -14,5 +14,5 @@ class Page(Protocol):
     def open_data(self, kind: str, x: float | None = None, y: float | None = None) -> None:
         """Show where the samples come from: "formula" or "file", at a place of the window."""
 
-    def open_simplify(self, card: str, x: float | None = None, y: float | None = None) -> None:
-        """Show what could be pruned ("prune") or fixed ("symbolify"), at a place of the window."""
+    def open_simplify(self, card: str) -> None:
+        """Show what could be pruned ("prune") or fixed ("symbolify"); "" closes what is shown."""

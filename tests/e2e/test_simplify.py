@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from visits import LONG, button, compiled, fact, perturb, setting, until, until_changed
 
 
@@ -47,6 +47,43 @@ def test_pruning_is_shown_before_it_is_done(trained: Page) -> None:
     assert int(fact(page, "edges-spline")) < splines
     expect(page.get_by_role("region", name="History")).to_contain_text("prune ·")
     expect(page.get_by_role("link", name="Prune, done")).to_be_visible()
+
+
+def test_the_card_of_a_step_covers_nothing(studio_page: Page) -> None:
+    page = studio_page
+    for size in ({"width": 1280, "height": 720}, {"width": 1920, "height": 1080}):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        for name in ("Prune", "Symbolify"):
+            page.get_by_role("link", name=re.compile(f"^{name}")).click()
+            card = page.get_by_role("dialog", name=name)
+            expect(card).to_be_visible(timeout=LONG)
+            apart(card, *page.locator(".place:not(.simplify)").all())
+    page.get_by_role("button", name="Input v", exact=True).click()
+    expect(page.get_by_role("region", name="Inspector")).to_contain_text("Node", timeout=LONG)
+    expect(card).to_be_visible()
+    # The first Escape is for the selection.
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("region", name="Inspector")).to_contain_text("Model", timeout=LONG)
+    page.keyboard.press("Escape")
+    expect(card).to_be_hidden(timeout=LONG)
+
+
+def apart(one: Locator, *others: Locator) -> None:
+    """Nothing of the one lies over the others."""
+    box = one.bounding_box()
+    assert box is not None
+    for other in others:
+        place = other.bounding_box()
+        assert place is not None
+        beside = (
+            min(box["x"] + box["width"], place["x"] + place["width"])
+            <= max(box["x"], place["x"]) + 1
+        )
+        above = (
+            min(box["y"] + box["height"], place["y"] + place["height"])
+            <= max(box["y"], place["y"]) + 1
+        )
+        assert beside or above
 
 
 def test_an_edge_is_fixed_as_what_it_looks_like(trained: Page) -> None:

@@ -133,6 +133,13 @@ function radios(label, names, choose) {
   return { group, set };
 }
 
+// What has the focus, inside whatever shadow.
+function focused() {
+  let node = document.activeElement;
+  while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
+  return node;
+}
+
 // Show a popover under (or over) an anchor, kept inside the window.
 function place(popover, rect, { above = false, align = "start", gap = 6 } = {}) {
   popover.style.maxHeight = "";

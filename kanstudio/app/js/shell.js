@@ -52,11 +52,11 @@ export function render({ model, el }) {
   const notice = h("div", { class: "notice", role: "status", "aria-live": "polite",
     "aria-label": "Message", hidden: true });
   const network = place_("network", "Network");
-  network.append(h("div", { class: "levels cards" }, model.get_child("level")),
-    h("div", { class: "cards" }, model.get_child("simplify")), notice);
+  network.append(h("div", { class: "levels cards" }, model.get_child("level")), notice);
   const room = h("div", { class: "room" },
     place_("topbar", null, "header"), place_("sidebar", null, "nav"), network,
-    place_("inspector", "Inspector"), place_("dock", "Training"),
+    h("div", { class: "right" }, place_("simplify", null, "div"), place_("inspector", "Inspector")),
+    place_("dock", "Training"),
     place_("status", null, "footer"), lost, keys);
 
   let page = false;
@@ -156,7 +156,7 @@ export function render({ model, el }) {
   whenLost(model, () => {
     lost.hidden = false;
     notice.hidden = true;
-    for (const name of ["sidebar", "inspector", "dock"]) {
+    for (const name of ["sidebar", "simplify", "inspector", "dock"]) {
       pane(name).inert = true;
       pane(name).classList.add("lost");
     }

@@ -5,10 +5,7 @@ function stepRow(send) {
   const name = h("span", {});
   const detail = h("span", { class: "detail" });
   let key = "";
-  const row = link({ class: "step" }, () => {
-    const { left: x, bottom: y } = row.getBoundingClientRect();
-    send("step", { key, x, y });
-  }, mark, h("span", { class: "words" }, name, detail));
+  const row = link({ class: "step" }, () => send("step", { key }), mark, h("span", { class: "words" }, name, detail));
   return { row, set: (step, index) => {
     key = step.key;
     row.className = `step ${step.status}`;

@@ -73,14 +73,19 @@ export function render({ model }) {
   const note = h("p", { class: "muted", hidden: true });
   const error = h("p", { class: "error", role: "alert", hidden: true });
   const apply = button("", { class: "primary", onclick: () => send("apply") });
-  const card = h("div", { class: "popover simplify-card", role: "dialog", popover: "auto" }, title, note,
-    ...Object.values(panes).map((one) => one.pane), error, h("div", { class: "actions" }, apply));
+  const actions = h("div", { class: "actions" }, apply);
+  const close = button("", { "aria-label": "Close", title: "Close (Esc)", class: "quiet",
+    onclick: () => send("close") }, icon("close", 14));
+  const card = h("div", { class: "simplify-box", role: "dialog", hidden: true },
+    h("header", {}, title, close), note, ...Object.values(panes).map((one) => one.pane), error,
+    actions);
   let opened = 0;
-  card.addEventListener("toggle", (event) => {
-    if (event.newState === "closed") send("closed", { count: opened });
-  });
+  let from = null;
   card.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && event.target.tagName === "INPUT") {
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      send("close");
+    } else if (event.key === "Enter" && event.target.tagName === "INPUT") {
       event.preventDefault();
       event.target.blur();
       apply.focus();
@@ -90,10 +95,10 @@ export function render({ model }) {
   bind(model, (state) => {
     const kind = panes[state.kind] ? state.kind : "";
     for (const [name, one] of Object.entries(panes)) one.pane.hidden = name !== kind || Boolean(state.note);
-    if (!kind) {
-      if (card.matches(":popover-open")) card.hidePopover();
-      return;
-    }
+    // Back to the step that opened it, unless the person has gone elsewhere.
+    if (!kind && card.contains(focused())) from?.focus();
+    card.hidden = !kind;
+    if (!kind) return;
     const pane = panes[kind], now = state[kind] || {};
     const name = kind === "prune" ? "Prune" : "Symbolify";
     setText(title, name);
@@ -102,16 +107,13 @@ export function render({ model }) {
     setText(note, state.note || "");
     pane.show(now, state.wrong);
     setText(apply, pane.words(now));
-    apply.disabled = Boolean(state.note) || !pane.ready(now);
+    actions.hidden = Boolean(state.note);
+    apply.disabled = !pane.ready(now);
     error.hidden = !now.error;
     setText(error, now.error || "");
-    const open = state.open || {};
-    const fresh = open.count > opened;
-    // What comes later may need more room: the card is placed anew.
-    if (fresh || card.matches(":popover-open"))
-      place(card, { left: open.x, right: open.x, top: open.y, bottom: open.y }, { gap: 4 });
-    if (fresh) {
-      opened = open.count;
+    if (state.opened > opened) {
+      opened = state.opened;
+      from = focused();
       card.querySelector(".pane:not([hidden]) [data-focus]")?.focus();
     }
   });

@@ -10,6 +10,7 @@ from kanstudio.app.parts import Page
 from kanstudio.app.present import beginning
 from kanstudio.app.refusal import Refusal
 from kanstudio.app.session import Colour, Session, Topic
+from kanstudio.app.views.simplify import CARDS
 from kanstudio.editor.commands import Perturb
 from kanstudio.editor.document import Mode
 from kanstudio.editor.history import History
@@ -120,10 +121,9 @@ class Sidebar(Part):
             self._session.jump(position)
 
     def _go(self, message: Message) -> None:
-        session = self._session
-        match key := message.text("key", 20):
-            case "prune" | "symbolify":
-                self._page.open_simplify(key, message.number("x"), message.number("y"))
+        session, key = self._session, message.text("key", 20)
+        self._page.open_simplify(key if key in CARDS else "")
+        match key:
             case "expand":
                 session.open_level(max(1, min(session.network.depth - 1, 1)), (24.0, 24.0))
             case "train":

@@ -18,7 +18,7 @@ WAIT = "The network is in training: stop it first, then look at what it has beco
 
 
 class SimplifyCard(Part):
-    """Opens beside the workflow; shows what would happen before it does."""
+    """Opens above the inspector; shows what would happen before it does."""
 
     _esm = script("simplify.js")
 
@@ -28,7 +28,7 @@ class SimplifyCard(Part):
         self._simplifier = simplifier
         self._opened = 0
         self.actions = {
-            "closed": self._closed,
+            "close": lambda _: self.close(),
             "thresholds": self._take_thresholds,
             "r2": self._take_r2,
             "library": self._take_library,
@@ -37,19 +37,15 @@ class SimplifyCard(Part):
         }
         session.listen(self._update)
 
-    def open(self, card: Card, x: float | None, y: float | None) -> None:
+    def open(self, card: Card) -> None:
         self._opened += 1
         self._simplifier.open(card)
-        self.put(
-            open={"count": self._opened, "x": 222.0 if x is None else x, "y": y or 60.0},
-            kind=card,
-            wrong="",
-        )
+        self.put(opened=self._opened, kind=card, wrong="")
         self._show()
 
-    def _closed(self, message: Message) -> None:
-        if message.whole("count") == self._opened:
-            self._simplifier.open("")
+    def close(self) -> None:
+        self._simplifier.open("")
+        self.put(kind="")
 
     def _update(self, topics: frozenset[Topic]) -> None:
         if self._simplifier.card and topics & {"aside", "document", "run"}:
@@ -127,8 +123,7 @@ class SimplifyCard(Part):
             simplifier.prune()
         elif card == "symbolify":
             simplifier.symbolify()
-        simplifier.open("")
-        self.put(kind="")
+        self.close()
 
 
 def guess(row: Suggestion) -> dict[str, str]:
