@@ -21,6 +21,7 @@ from kanstudio.app.figures import histogram, log_ticks, thinned
 from kanstudio.app.formula_now import LiveFormula
 from kanstudio.app.gallery import GALLERY, examples, find_example
 from kanstudio.app.inline import one_line
+from kanstudio.app.keeping import Keeping
 from kanstudio.app.present import (
     arities,
     compiled_cost,
@@ -432,7 +433,7 @@ class TestExport:
 
         session = Session(new_document("x*y"))
         session.do(Perturb("all", 0.1))
-        TopBar(session, Page()).actions["export"](Message({"what": "python"}))
+        TopBar(session, Page(), Keeping(session)).actions["export"](Message({"what": "python"}))
         assert session.notice.tone == "error" and "are splines" in session.notice.text
 
 

@@ -1,4 +1,4 @@
-"""Where a history waits while its page is away: a reload comes back to where it was."""
+"""Where work waits while its page is away: a reload comes back to where it was."""
 
 from __future__ import annotations
 
@@ -7,49 +7,51 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import cache
+from typing import Generic, TypeVar
 
-from kanstudio.editor.history import History
+from kanstudio.app.keeping import Work
 
 PLACES = 200
 KEEP_S = 12 * 3600.0
+Held = TypeVar("Held")
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
-class Lobby:
-    """Histories by the token of a browser's tab; the oldest leave when it is full.
+class Lobby(Generic[Held]):
+    """What was done, by the token of a browser's tab; the oldest leave when it is full.
 
     A token is 128 random bits that only its tab knows. While a session lives, the lobby
-    asks it for its history as of now; when it ends, it leaves its last one.
+    asks it for its work as of now; when it ends, it leaves its last.
     """
 
     def __init__(self, places: int = PLACES, keep_s: float = KEEP_S) -> None:
         self._places = places
         self._keep_s = keep_s
-        self._held: OrderedDict[str, tuple[float, Callable[[], History]]] = OrderedDict()
+        self._held: OrderedDict[str, tuple[float, Callable[[], Held]]] = OrderedDict()
 
-    def hold(self, token: str, history: Callable[[], History]) -> None:
-        """Ask ``history`` for what belongs to the token from now on."""
+    def hold(self, token: str, work: Callable[[], Held]) -> None:
+        """Ask ``work`` for what belongs to the token from now on."""
         if not is_token(token):
             return
-        self._held[token] = time.monotonic(), history
+        self._held[token] = time.monotonic(), work
         self._held.move_to_end(token)
         while len(self._held) > self._places:
             self._held.popitem(last=False)
 
-    def leave(self, token: str, last: History, asked: Callable[[], History]) -> None:
+    def leave(self, token: str, last: Held, asked: Callable[[], Held]) -> None:
         """The session that was asked ends, unless another has taken its place by now."""
         if token in self._held and self._held[token][1] == asked:
             self.hold(token, lambda: last)
 
-    def find(self, token: str) -> History | None:
-        """The history of a token, None if nothing waits for it any more."""
+    def find(self, token: str) -> Held | None:
+        """The work of a token, None if nothing waits for it any more."""
         if token not in self._held:
             return None
-        since, history = self._held[token]
+        since, work = self._held[token]
         if time.monotonic() - since > self._keep_s:
             del self._held[token]
             return None
-        return history()
+        return work()
 
 
 def is_token(text: str) -> bool:
@@ -58,6 +60,6 @@ def is_token(text: str) -> bool:
 
 
 @cache
-def shared_lobby() -> Lobby:
+def shared_lobby() -> Lobby[Work]:
     """The lobby of this server process."""
     return Lobby()

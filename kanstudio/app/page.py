@@ -13,6 +13,7 @@ from panel.viewable import Child
 
 from kanstudio.app.component import Message, Part, asset, script
 from kanstudio.app.desk import Desk
+from kanstudio.app.keeping import Keeping, Work
 from kanstudio.app.lobby import Lobby, is_token
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.app.share import shared_document
@@ -75,26 +76,27 @@ class Studio:
         runner: Callable[[], Trainer],
         session: Session | None = None,
         *,
-        lobby: Lobby | None = None,
+        lobby: Lobby[Work] | None = None,
         page: bool = True,
     ) -> None:
         self.session = session or Session()
         self._lobby = lobby
         self._token = ""
         self.desk = Desk(self.session, runner)
+        self.keeping = Keeping(self.session)
         self._data = DataCard(self.session)
         self.simplifier = Simplifier(self.session)
         self._simplify = SimplifyCard(self.session, self.simplifier)
         self._network = NetworkView(self.session)
         self.shell = Shell(
-            topbar=TopBar(self.session, self),
+            topbar=TopBar(self.session, self, self.keeping),
             sidebar=Sidebar(self.session, self.desk, self),
             simplify=self._simplify,
             network=self._network.canvas,
             level=LevelMenu(self.session),
             inspector=Inspector(self.session, self.desk, self.simplifier),
             dock=Dock(self.session, self.desk, self, self._data),
-            status=StatusLine(self.session, self.desk),
+            status=StatusLine(self.session, self.desk, self.keeping),
             sizing_mode="stretch_both",
         )
         self.shell.actions = {
@@ -115,9 +117,13 @@ class Studio:
             return
         waiting = self._lobby.find(token)
         self._token = token
-        self._lobby.hold(token, self.desk.history)
-        if waiting is not None and len(waiting.entries) > 1:
-            self.session.restore(waiting)
+        self._lobby.hold(token, self._work)
+        if waiting is not None and len(waiting.history.entries) > 1:
+            self.keeping.last = waiting.saved
+            self.session.restore(waiting.history)
+
+    def _work(self) -> Work:
+        return Work(self.desk.history(), self.keeping.last)
 
     def _escape(self) -> None:
         """Clear the selection; without one, close what is open beside the network."""
@@ -130,6 +136,8 @@ class Studio:
             self.shell.put(notice=asdict(self.session.notice))
         if "theme" in topics:
             self.shell.put(theme=self.session.theme)
+        if topics & {"document", "run", "saved"}:
+            self.shell.put(unsaved=self.keeping.state == "unsaved")
 
     def view(self, height: int) -> pn.Column:
         """The Studio as a block of a fixed height, for a notebook."""
@@ -143,9 +151,9 @@ class Studio:
         self._network.flush()
 
     def close(self) -> None:
-        """Stop the run and let go of everything; a reload finds its history in the lobby."""
+        """Stop the run and let go of everything; a reload finds its work in the lobby."""
         if self._lobby is not None and self._token:
-            self._lobby.leave(self._token, self.desk.history(), self.desk.history)
+            self._lobby.leave(self._token, self._work(), self._work)
         self.desk.close()
         self.simplifier.close()
         self.session.close()
@@ -177,7 +185,7 @@ def _asked_for() -> Session | None:
     return None if document is None else Session(document, "open link")
 
 
-def create_page(runner: Callable[[], Trainer], lobby: Lobby | None = None) -> Any:
+def create_page(runner: Callable[[], Trainer], lobby: Lobby[Work] | None = None) -> Any:
     """A page for one visitor; call it while the visitor's document is current."""
     studio = Studio(runner, _asked_for(), lobby=lobby)
     callback = pn.state.add_periodic_callback(studio.tick, period=TICK_MS)

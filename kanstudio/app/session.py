@@ -39,7 +39,7 @@ LIVE_SAMPLES = 256
 
 Topic = Literal[
     "document", "network", "selection", "colour", "theme", "check", "notice", "run", "settings",
-    "level", "aside",
+    "level", "aside", "saved",
 ]  # fmt: skip
 Listener = Callable[[frozenset[Topic]], None]
 Tone = Literal["good", "error"]

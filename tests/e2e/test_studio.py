@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, expect
 from visits import (
     LONG,
     button,
@@ -231,6 +231,33 @@ def test_a_reload_comes_back_to_the_same_work(studio_page: Page) -> None:
     expect(history).to_contain_text("train ·")
     button(page, "Undo").click()
     until(page, "step", "0")
+
+
+def test_leaving_asks_only_where_something_is_lost(studio_page: Page) -> None:
+    page = studio_page
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", answer)
+    expect(status(page)).to_contain_text("No changes")
+    perturb(page, "All")
+    expect(status(page)).to_contain_text("Not saved")
+    with page.expect_event("dialog"):
+        page.close(run_before_unload=True)
+    assert asked == ["beforeunload"]
+    page.keyboard.press("F5")
+    page.reload()
+    expect(page.get_by_text("Back where you were")).to_be_visible(timeout=LONG)
+    button(page, "Export").click()
+    with page.expect_download():
+        page.get_by_role("menuitem", name=re.compile("Model file")).click()
+    until(page, "kept", "saved")
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+    assert asked == ["beforeunload"]
 
 
 def test_edit_during_training_keeps_what_was_learned(studio_page: Page) -> None:

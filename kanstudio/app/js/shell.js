@@ -38,6 +38,20 @@ function save(name, mime, base64) {
   setTimeout(() => URL.revokeObjectURL(url), 10000);
 }
 
+// Leaving asks only where something would be lost. A reload comes back to the same work, but
+// the browser tells nobody that it is one: its keys do.
+function guard(unsaved, token) {
+  let reloading = 0;
+  addEventListener("keydown", (event) => {
+    const mod = event.ctrlKey || event.metaKey;
+    if (event.key === "F5" || (mod && event.key.toLowerCase() === "r")) reloading = event.timeStamp;
+  }, true);
+  addEventListener("beforeunload", (event) => {
+    const reload = token && reloading && event.timeStamp - reloading < 2000;
+    if (!reload && unsaved()) event.preventDefault();
+  });
+}
+
 export function render({ model, el }) {
   const send = sender(model);
   const place_ = (name, label, tag = "section") => h(tag, {
@@ -152,7 +166,10 @@ export function render({ model, el }) {
   const stored = (() => { try { return localStorage.getItem("kanstudio-theme"); } catch { return null; } })();
   const wanted = stored || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   applyTheme(wanted);
-  send("hello", { theme: wanted, room: page ? tabToken() : "" });
+  const token = page ? tabToken() : "";
+  send("hello", { theme: wanted, room: token });
+  // What is lost already needs no question.
+  if (page) guard(() => lost.hidden && model.state.unsaved, token);
   whenLost(model, () => {
     lost.hidden = false;
     notice.hidden = true;

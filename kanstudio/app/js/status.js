@@ -4,12 +4,12 @@ export function render({ model }) {
   const dot = h("span", { class: "dot", "aria-hidden": "true" });
   const state_ = h("span", { class: "state" });
   const facts = h("span", { class: "facts" });
-  const right = h("span", { class: "right" });
+  const kept = h("span", { class: "right", title: "Export, Model file keeps the network and its formula" });
   const keys = button("Keys", { class: "quiet-text", title: "Show the keys (?)", onclick: () =>
     line.dispatchEvent(new CustomEvent("ks-keys", { bubbles: true, composed: true })) },
   icon("keys", 15), "Keys");
   const line = h("div", { id: "kanstudio-status", role: "status", "aria-label": "Status",
-    "aria-live": "off", class: "statusline" }, dot, state_, facts, right, keys);
+    "aria-live": "off", class: "statusline" }, dot, state_, facts, kept, keys);
   bind(model, (state) => {
     for (const [key, value] of Object.entries(state.data || {})) {
       const text = value == null ? "" : String(value);
@@ -24,7 +24,7 @@ export function render({ model }) {
       if (!facts.children[index]) facts.append(h("span", {}));
       setText(facts.children[index], text);
     });
-    setText(right, state.right || "");
+    setText(kept, state.kept || "");
   });
   whenLost(model, () => {
     line.setAttribute("data-state", "error");

@@ -6,10 +6,12 @@ from typing import Any
 
 from kanstudio.app.component import Part, script
 from kanstudio.app.desk import Desk
+from kanstudio.app.keeping import Keeping, Kept
 from kanstudio.app.present import facts_of_structure, plural, small
 from kanstudio.app.session import Session, Topic
 from kanstudio.compiler import cost_of
 
+KEPT: dict[Kept, str] = {"unchanged": "No changes", "saved": "Saved", "unsaved": "Not saved"}
 WORDS = {"idle": "Ready", "training": "Training", "paused": "Paused", "error": "Stopped"}
 
 
@@ -18,20 +20,22 @@ class StatusLine(Part):
 
     _esm = script("status.js")
 
-    def __init__(self, session: Session, desk: Desk, **params: Any) -> None:
+    def __init__(self, session: Session, desk: Desk, keeping: Keeping, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
         self._desk = desk
+        self._keeping = keeping
         session.listen(self._update)
         self._update(frozenset({"document", "run"}))
 
     def _update(self, topics: frozenset[Topic]) -> None:
-        if not topics & {"document", "run", "settings"}:
+        if not topics & {"document", "run", "settings", "saved"}:
             return
         session, desk = self._session, self._desk
         network, losses = session.network, desk.losses
         structure = facts_of_structure(network)
         cost = cost_of(network)
+        kept = self._keeping.state
         self.put(
             data={
                 "state": desk.state,
@@ -41,6 +45,7 @@ class StatusLine(Part):
                 "train-loss": losses.train,
                 "test-loss": losses.test,
                 "max-error": desk.max_error,
+                "kept": kept,
             },
             text=WORDS[desk.state],
             facts=[
@@ -52,5 +57,5 @@ class StatusLine(Part):
                 desk.settings.device,
                 f"max |network − formula| {small(desk.max_error)}",
             ],
-            right=f"version {session.version}",
+            kept=KEPT[kept],
         )

@@ -9,6 +9,7 @@ from kanstudio.app.component import Message, Part, script
 from kanstudio.app.export import KINDS, export
 from kanstudio.app.gallery import examples, find_example
 from kanstudio.app.inline import one_line
+from kanstudio.app.keeping import Keeping
 from kanstudio.app.parts import Page
 from kanstudio.app.reading import MAX_LINES
 from kanstudio.app.session import Session, Topic
@@ -22,10 +23,11 @@ class TopBar(Part):
 
     _esm = script("topbar.js")
 
-    def __init__(self, session: Session, page: Page, **params: Any) -> None:
+    def __init__(self, session: Session, page: Page, keeping: Keeping, **params: Any) -> None:
         super().__init__(**params)
         self._session = session
         self._page = page
+        self._keeping = keeping
         self.actions = {
             "ready": self._send_examples,
             "type": lambda message: session.type(message.text("text")),
@@ -91,8 +93,11 @@ class TopBar(Part):
 
     def _export(self, message: Message) -> None:
         try:
-            name, mime, content = export(self._session, message.choice("what", KINDS))
+            what = message.choice("what", KINDS)
+            name, mime, content = export(self._session, what)
         except KanStudioError as error:
             self._session.say(f"Nothing was exported: {error}", "error")
             return
         self._page.download(name, mime, content)
+        if what == "model":
+            self._keeping.saved()
