@@ -36,6 +36,24 @@ class Checkpoint:
     n_read: int = 0
     n_used: int = 0
 
+    def after(
+        self, params: FloatArray, safe: FloatArray, memory: Memory, test_loss: float
+    ) -> Checkpoint:
+        """After one step more, which led to these."""
+        n_steps = self.n_steps + 1
+        # Not by replace, which takes several times as long: this is part of every step.
+        result = object.__new__(Checkpoint)
+        result.__dict__.update(
+            self.__dict__,
+            n_steps=n_steps,
+            params=params,
+            safe=safe,
+            memory=memory,
+            plateau=self.plateau.after(self.settings, test_loss),
+            best=best_after(self, params, test_loss, n_steps),
+        )
+        return result
+
 
 def best_after(at: Checkpoint, params: FloatArray, loss: float, step: int) -> Best | None:
     """Early stopping after a step from ``at``, with its parameters (P,) and test loss.

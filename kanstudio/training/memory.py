@@ -9,6 +9,10 @@ import torch
 
 from kanstudio.errors import TrainingError
 
+POSSIBLE = (MemoryError, RuntimeError)
+"""What libraries raise where memory is short, among other things."""
+
+_SURE = (MemoryError, torch.OutOfMemoryError)
 # torch has no class for the memory of the CPU, only these words.
 _WORDS = ("can't allocate memory", "not enough memory", "out of memory")
 
@@ -22,15 +26,15 @@ def out_of_memory(where: str) -> Iterator[None]:
     """Turn every library's way to say so into OutOfMemory."""
     try:
         yield
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise _error(where) from error
-    except RuntimeError as error:
-        if any(word in str(error) for word in _WORDS):
-            raise _error(where) from error
-        raise
+    except POSSIBLE as error:
+        text = lack_of_memory(error, where)
+        if text is None:
+            raise
+        raise OutOfMemory(text) from error
 
 
-def _error(where: str) -> OutOfMemory:
-    return OutOfMemory(
-        f"out of memory {where}. Take a smaller batch, fewer samples or another optimizer."
-    )
+def lack_of_memory(error: Exception, where: str) -> str | None:
+    """What to say if that is what the error is; for a try that is passed in every step."""
+    if not isinstance(error, _SURE) and not any(word in str(error) for word in _WORDS):
+        return None
+    return f"out of memory {where}. Take a smaller batch, fewer samples or another optimizer."

@@ -91,8 +91,8 @@ class Adam:
             params, gradient, memory["mean"], memory["square"], self.BETA1, self.BETA2,
             self.EPSILON, size, scale, result,
         )  # fmt: skip
-        moved, mean, square = result
-        return Step(moved, evaluation, {"mean": mean, "square": square, "count": np.array(count)})
+        memory = {"mean": result[1], "square": result[2], "count": np.array(count)}
+        return Step(result[0], evaluation, memory)
 
     @classmethod
     def factors(cls, rate: float, count: float) -> tuple[float, float]:

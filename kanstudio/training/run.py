@@ -18,7 +18,7 @@ from kanstudio.training.chunks import Chunks, with_message
 from kanstudio.training.data import Dataset
 from kanstudio.training.loop import Taken
 from kanstudio.training.material import Backend, Material
-from kanstudio.training.memory import OutOfMemory, out_of_memory
+from kanstudio.training.memory import POSSIBLE, lack_of_memory, out_of_memory
 from kanstudio.training.objective import LossFunction, Objective, TorchObjective
 from kanstudio.training.optimizers import Step
 from kanstudio.training.packing import IntArray, packing
@@ -215,28 +215,33 @@ class TrainingRun(Iterator[Progress]):
             raise TrainingError(f"this run has ended: {self.message}")
         before = self._at
         try:
-            with out_of_memory(f"in step {self.n_steps + 1}; the network is as it was before"):
-                return self._step()
-        except OutOfMemory as error:
+            return self._step()
+        except POSSIBLE as error:
+            where = f"in step {before.n_steps + 1}; the network is as it was before"
+            message = lack_of_memory(error, where)
+            if message is None:
+                raise
             self._at = before
             self._material.move(before.network)
-            return self._end_badly(str(error))
+            return self._end_badly(message)
 
     def _step(self) -> Progress:
         chunks = self._chunks
         if chunks is not None and chunks.n_waiting:
             return chunks.tell()
         self.update_grid_if_due()
-        n_ready = self._material.n_ready
+        n_ready = 0 if chunks is None else self._material.n_ready
         if chunks is not None and n_ready:
             chunks.wait(self.accept(chunks.take(self._at, n_ready)))
             if chunks.n_waiting:
                 return chunks.tell()
-        return self._single_step()
+        # Overflow is no surprise here: the step that makes it is undone.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._single_step()
 
     def update_grid_if_due(self) -> None:
         """Move the knots, if the settings say so before the next step."""
-        if self.settings.updates_grid_at(self.n_steps):
+        if self._at.settings.updates_grid_at(self._at.n_steps):
             self._update_grid()
 
     def accept(self, taken: Taken) -> tuple[Progress, ...]:
@@ -268,31 +273,19 @@ class TrainingRun(Iterator[Progress]):
     def _try(self, at: Checkpoint, rows: IntArray | None) -> tuple[Step, float]:
         """A step from ``at`` and the mean squared error on the test samples after it."""
         problem = self._material.problem(rows)
-        rate = at.slowdown * rate_at(self.settings, at.n_steps, at.plateau)
-        # Overflow is no surprise here: the step that makes it is undone.
-        with np.errstate(over="ignore", invalid="ignore"):
-            step = self._optimizer.step(at.memory, at.params, problem, rate)
-            return step, self._material.objective.test_mse(step.params)
+        rate = at.slowdown * rate_at(at.settings, at.n_steps, at.plateau)
+        step = self._optimizer.step(at.memory, at.params, problem, rate)
+        return step, problem.objective.test_mse(step.params)
 
     def _accept(self, at: Checkpoint, step: Step, test_mse: float, note: str) -> Progress:
         test_loss = rmse(test_mse)
         # Adam's evaluation is of the parameters before its step.
-        safe = at.params if self.settings.optimizer == "Adam" else step.params
-        self._at = replace(
-            at,
-            n_steps=at.n_steps + 1,
-            params=step.params,
-            safe=safe,
-            memory=step.memory,
-            plateau=at.plateau.after(self.settings, test_loss),
-            best=best_after(at, step.params, test_loss, at.n_steps + 1),
-        )
+        safe = at.params if at.settings.optimizer == "Adam" else step.params
+        self._at = at = at.after(step.params, safe, step.memory, test_loss)
         self._advance()
         self._end_if_due()
-        evaluation = step.evaluation
-        return Progress(
-            self.n_steps, rmse(evaluation.mse), test_loss, evaluation.reg, note or self.message
-        )
+        mse, reg, _ = step.evaluation
+        return Progress(at.n_steps, rmse(mse), test_loss, reg, note or self.message)
 
     def _advance(self) -> None:
         """Past the samples that a step has used."""
@@ -305,11 +298,11 @@ class TrainingRun(Iterator[Progress]):
             self._chunks.move(self._material.loop(len(self._at.params)))
 
     def _end_if_due(self) -> None:
-        best = self._at.best
-        notes = []
-        if best is not None and 0 < self.settings.stops_after <= best.waited:
+        at, notes = self._at, []
+        best = at.best
+        if best is not None and 0 < at.settings.stops_after <= best.waited:
             notes.append(best.note)
-        elif self.n_steps < self.settings.steps:
+        elif at.n_steps < at.settings.steps:
             return
         self.state = "finished"
         share = max((edge.share for edge in self.outside().values()), default=0.0)

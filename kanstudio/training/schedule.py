@@ -30,6 +30,8 @@ class Plateau:
 
 def rate_at(settings: TrainingSettings, step: int, plateau: Plateau) -> float:
     """The learning rate of a step, counted from 0."""
+    if settings.schedule == "constant":
+        return settings.rate
     share = min(step / max(settings.steps - 1, 1), 1.0)
     factor = 1.0
     if settings.schedule == "cosine":
