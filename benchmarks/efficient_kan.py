@@ -1,8 +1,8 @@
 """A measuring stick: the layer of efficient-kan, made anew from its description.
 
-efficient-kan is not on PyPI by itself. Its description says what makes it fast: all activations of a
-layer are sums of the same basis functions of its inputs, so the inputs are activated once and
-then combined by a matrix product, with no tensor of (sample, output, input). One product is
+efficient-kan is not on PyPI by itself. Its description says what makes it fast: all activations
+of a layer are sums of the same basis functions of its inputs, so the inputs are activated once
+and then combined by a matrix product, with no tensor of (sample, output, input). One product is
 for silu, one for the B-splines, whose weights have a scale of their own per edge. Its code is
 not here; what it does beyond a step of Adam (another regulariser, curves from noise) is not
 measured.

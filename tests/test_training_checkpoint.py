@@ -10,11 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import fill
-from test_training import splines
+from test_training import noise_data, splines
+from threadpoolctl import threadpool_limits
 
 from kanstudio.errors import FileError, KanStudioError
 from kanstudio.files.container import pack, unpack
 from kanstudio.network.build import empty_network
+from kanstudio.network.threads import ALONE
 from kanstudio.training import (
     Checkpoint,
     Dataset,
@@ -106,6 +108,22 @@ def test_the_number_of_threads_changes_no_bit(data, case):
     for records, network in found[1:]:
         assert records == found[0][0]
         assert network.same_values(found[0][1])
+
+
+@pytest.mark.parametrize("chosen", [{"clip": 0.1}, {"optimizer": "LBFGS"}], ids=str)
+def test_the_threads_of_numpy_change_no_bit_of_a_large_network(chosen):
+    """BLAS takes several threads for the scalar products of long vectors."""
+    network = splines([40, 40, 1])
+    data = noise_data(network)
+    asked = TrainingSettings(steps=3, update_grid=False, **chosen)
+    found = []
+    for n_threads in (1, 4):
+        with threadpool_limits(n_threads):
+            run = TrainingRun(network, data, asked)
+            found.append((list(run), run.checkpoint().params))
+    assert found[0][0] == found[1][0]
+    assert len(found[0][1]) > ALONE
+    np.testing.assert_array_equal(found[0][1], found[1][1])
 
 
 def test_silent_splines_and_symbolic_edges_are_resumed_exactly(data):

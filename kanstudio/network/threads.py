@@ -1,11 +1,14 @@
-"""Numbers that do not depend on how many threads torch has."""
+"""Numbers that do not depend on how many threads there are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+
+from kanstudio.network.network import FloatArray
 
 
 @contextmanager
@@ -24,3 +27,18 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+ALONE = 8_192
+"""Vectors up to this length stay on one thread in every BLAS."""
+
+
+def dot(left: FloatArray, right: FloatArray) -> float:
+    """Scalar product of two vectors.
+
+    For longer ones BLAS takes several threads, which add up in another order, and go on
+    spinning for a while after their work.
+    """
+    if left.size <= ALONE:
+        return float(left.dot(right))
+    return float(np.einsum("i,i", left, right))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from kanstudio.network.network import FloatArray
-from kanstudio.network.threads import one_thread
+from kanstudio.network.threads import dot, one_thread
 from kanstudio.training.jacobian import Linearization
 from kanstudio.training.optimizers import Memory, Problem, Step
 
@@ -127,4 +127,4 @@ class _Model:
 
     def promise(self, move: FloatArray, damping: float) -> float:
         """By how much the damped model lowers the loss: always above 0 (Nielsen, eq. 2.16)."""
-        return max(float(move @ (damping * move - self._gradient)) / 2, np.finfo(float).tiny)
+        return max(dot(move, damping * move - self._gradient) / 2, np.finfo(float).tiny)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kanstudio.network.network import FloatArray
+from kanstudio.network.threads import dot
 from kanstudio.training.objective import Evaluation
 
 Evaluate = Callable[[FloatArray], Evaluation]
@@ -46,7 +47,7 @@ class LineSearch:
         self.count += 1
         evaluation = self._evaluate(self._params + length * self._direction)
         value = evaluation.mse + self._lamb * evaluation.reg
-        slope = float(self._direction @ evaluation.gradient)
+        slope = dot(self._direction, evaluation.gradient)
         if not (np.isfinite(value) and np.isfinite(slope)):
             value, slope = np.inf, np.inf
         return Point(length, value, slope, evaluation)

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from kanstudio.network.network import FloatArray
+from kanstudio.network.threads import dot
 from kanstudio.training.jacobian import Linearization
 from kanstudio.training.kernel import adam, lbfgs
 from kanstudio.training.linesearch import LineSearch
@@ -120,8 +121,9 @@ def clipped(gradient: FloatArray, limit: float) -> FloatArray:
     if not largest > 0:
         return gradient
     # Squares of large entries would overflow: take the norm of the shares.
-    norm = largest * float(np.linalg.norm(gradient / largest))
-    return gradient if norm <= limit else gradient / largest * (limit * largest / norm)
+    shares = gradient / largest
+    norm = largest * math.sqrt(dot(shares, shares))
+    return gradient if norm <= limit else shares * (limit * largest / norm)
 
 
 class LBFGS:
@@ -156,12 +158,12 @@ class LBFGS:
             if budget <= 0 or not np.isfinite(here.gradient).all():
                 break
             direction = curvature.direction(here.gradient)
-            slope = float(direction @ here.gradient)
+            slope = dot(direction, here.gradient)
             if not slope < 0:
                 # Rounding made the curvature useless: fall back to steepest descent.
                 curvature.forget()
                 direction = -here.gradient
-                slope = -float(here.gradient @ here.gradient)
+                slope = -dot(here.gradient, here.gradient)
                 if not slope < 0:
                     break
             first = rate
@@ -220,8 +222,8 @@ class _Curvature:
         self.first, self.count, self._scale = 0, 0, 1.0
 
     def remember(self, move: FloatArray, change: FloatArray) -> None:
-        curvature = float(move @ change)
-        square = float(change @ change)
+        curvature = dot(move, change)
+        square = dot(change, change)
         # A pair without positive curvature would make the direction point uphill.
         if not (curvature > 0 and square > 0 and np.isfinite(square / curvature)):
             return

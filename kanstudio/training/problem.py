@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kanstudio.network.network import FloatArray
+from kanstudio.network.threads import dot
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.jacobian import Linearization, Linearizer
 from kanstudio.training.objective import Evaluation, Objective
@@ -37,7 +38,7 @@ class StepProblem(NamedTuple):
 def all_finite(values: FloatArray) -> bool:
     """True if every number is. The caller tells NumPy that overflow is no surprise."""
     # The sum of squares is quicker to find; it may overflow where no number is infinite.
-    return math.isfinite(values.dot(values)) or bool(np.isfinite(values).all())
+    return math.isfinite(dot(values, values)) or bool(np.isfinite(values).all())
 
 
 def is_good(test_mse: float, params: FloatArray) -> bool:
