@@ -18,8 +18,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 # Two at a time, also where there are more cores: some tests start processes of their own.
 JOBS ?= 2
 
-# Compiled now, so that the first training does not wait for it.
-WARM_UP := $(BIN)/python -c 'from kanstudio.training.kernel import warm_up; warm_up()'
+# Compiled now, for both dtypes side by side, so that the first training does not wait for it.
+WARM_UP := $(BIN)/python -c 'from kanstudio.training.kernel import warm_up; warm_up("float64", "float32")'
 
 .PHONY: help run test lint bench lock clean
 

@@ -58,10 +58,11 @@ class TrainingSettings:
     - singularity_avoiding, y_th: while training, values of symbolic functions are kept
       between -y_th and y_th, with no gradient beyond.
     - seed: of the minibatches; nothing else is random.
-    - dtype: of the arithmetic in torch. "auto" is float32 for Adam on cuda, where float64 is
-      2 to 64 times slower, and for everything on mps, which has no other; elsewhere it is
-      float64: the compiled kernel always takes that, since on the CPU float32 gains little
-      and stalls L-BFGS near a loss of 1e-6.
+    - dtype: of the arithmetic, in torch and in the compiled kernel; the parameters themselves
+      and the optimiser's memory are float64 on the CPU whatever it says. "auto" is float32
+      for Adam on cuda, where float64 is 2 to 64 times slower, and for everything on mps,
+      which has no other; elsewhere it is float64. On the CPU float32 makes wide networks up
+      to twice as fast, small ones hardly, and it stalls L-BFGS near a loss of 1e-6.
     """
 
     optimizer: Optimizer = "Adam"

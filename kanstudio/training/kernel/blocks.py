@@ -5,6 +5,7 @@ from __future__ import annotations
 from kanstudio.training.kernel.compiled import compiled
 from kanstudio.training.kernel.plan import LOCAL
 from kanstudio.training.kernel.rows import (
+    F0,
     FOUR,
     T1,
     U,
@@ -170,7 +171,7 @@ def weigh_local(source, row, size, indices, index_row, weights, first, work, out
     a, i, y, n = at(row), at(index_row), at(out), U(size)
     for t in range(T1):
         w, x = U(first) + U(indices[i + t]), a + t * n
-        value = 0.0
+        value = F0
         for r in range(U(0), n, FOUR):
             value += dot_four(weights, w + r, source, x + r)
         work[y + t] += value
@@ -193,7 +194,7 @@ def slope_local(row, size, indices, index_row, weights, first, work, given, out)
     a, i, y, z, n = at(row), at(index_row), at(given), at(out), U(size)
     for t in range(T1):
         w, x = U(first) + U(indices[i + t]), a + t * n
-        slope = 0.0
+        slope = F0
         for r in range(U(0), n, FOUR):
             slope += dot_four(weights, w + r, work, x + r)
         work[z + t] += work[y + t] * slope

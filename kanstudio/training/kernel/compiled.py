@@ -7,7 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,15 +30,18 @@ def compiled(*, relaxed: bool) -> Callable[[Any], Any]:
     return decorate
 
 
-def compiled_entry(function: Any, *, rounding: set[str] = EXACT) -> Any:
+def compiled_entry(function: Any, *, rounding: set[str] = EXACT, name: str = "") -> Any:
     """Compile what Python calls, and keep it on disk.
 
     rounding: what LLVM may change of it; PLAIN gives NumPy's numbers, bit for bit.
+    name: of its files; two processes that compile at once must not write the same.
 
     Numba looks only at the file of the function itself for changes; all other files of
     this package are inside the compiled code as well. The function must be a closure over
     ``source_hash()``, which Numba makes part of its key.
     """
+    if name:
+        function.__qualname__ = name
     try:
         return _jit(function, rounding, cache=True)
     except RuntimeError:
@@ -94,16 +97,20 @@ def _neighbours_together() -> Iterator[None]:
         numba.config.SLP_VECTORIZE = before
 
 
-def in_another_process(command: str) -> None:
-    """Run a command in a Python of its own. A failure is no harm: then it is compiled here."""
+def in_other_processes(commands: Iterable[str]) -> None:
+    """Run each command in a Python of its own, side by side, until all have ended.
+
+    A failure is no harm: then it is compiled here.
+    """
     package = Path(__file__).parents[3]
     paths = filter(None, [str(package), os.environ.get("PYTHONPATH")])
-    with contextlib.suppress(OSError):
-        subprocess.run(
-            [sys.executable, "-c", command],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-            stdin=subprocess.DEVNULL, capture_output=True, check=False,
-        )  # fmt: skip
+    with contextlib.suppress(OSError), contextlib.ExitStack() as running:
+        for command in commands:
+            running.enter_context(subprocess.Popen(
+                [sys.executable, "-c", command],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            ))  # fmt: skip
 
 
 def _jit(function: Any, rounding: set[str], cache: bool) -> Any:

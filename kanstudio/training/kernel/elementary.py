@@ -1,6 +1,6 @@
 """exp, log, sin and cos without branches: loops over them become vector code.
 
-Within 2 units in the last place of the exact value (a test compares them with mpmath).
+Within 2 units in the last place of the exact value (a test compares them).
 Ranges are reduced in two or three steps whose first factors have 33 bits, so that the
 products are exact (Cody and Waite, Software Manual for the Elementary Functions, 1980);
 then come Taylor's series, long enough that the next term is below the rounding error.

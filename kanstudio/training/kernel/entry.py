@@ -7,7 +7,7 @@ from typing import Any
 from kanstudio.training.kernel.compiled import compiled, compiled_entry, source_hash
 from kanstudio.training.kernel.moments import penalty_backward, tile_moments
 from kanstudio.training.kernel.penalty import coefficients, penalty
-from kanstudio.training.kernel.rows import T1, TILE, U, at, clear, copy
+from kanstudio.training.kernel.rows import F0, F2, T1, TILE, at, clear, copy
 from kanstudio.training.kernel.sweep import backward, forward
 from kanstudio.training.kernel.weights import (
     affine_in,
@@ -32,15 +32,23 @@ def load(plan, tile, x, feature_indices, cached, work, indices):  # type: ignore
 def errors(plan, tile, y, shares, work):  # type: ignore[no-untyped-def]
     """Weighted sum of squared errors; their derivatives into the last dx rows."""
     last = plan.layers[len(plan.layers) - 1]
+    # A sum of very many, in float64 whatever the rows are.
     result = 0.0
-    share = U(tile) * T1
     for i in range(last.n_sources):
-        out, slope = at(last.x_row + i), at(last.dx_row + i)
-        target = at(tile * last.n_sources + i)
-        for t in range(T1):
-            error = work[out + t] - y[target + t]
-            result += shares[share + t] * error * error
-            work[slope + t] = 2.0 * shares[share + t] * error
+        out, slope, target = last.x_row + i, last.dx_row + i, tile * last.n_sources + i
+        result += row_errors(work, out, y, target, shares, tile, slope)
+    return result
+
+
+@compiled(relaxed=True)
+def row_errors(work, out, y, target, shares, tile, slope):  # type: ignore[no-untyped-def]
+    """Weighted sum of squared errors of a row; their derivatives into row ``slope``."""
+    a, b, c, d, result = at(out), at(target), at(tile), at(slope), F0
+    for t in range(T1):
+        error = work[a + t] - y[b + t]
+        part = shares[c + t] * error
+        result += part * error
+        work[d + t] = F2 * part
     return result
 
 
@@ -68,8 +76,8 @@ FILL, LOSS, GRADIENT, PENALTY = range(4)
 """What the entry is asked for: fill the cache; the loss; its gradient; with regulariser."""
 
 
-def _entry(version: str) -> Any:
-    """The entry; it must make use of ``version``, see compiled_entry."""
+def _entry(dtype: str, version: str) -> Any:
+    """The entry for a dtype; it must make use of ``version``, see compiled_entry."""
 
     def evaluate(  # type: ignore[no-untyped-def]
         plan, params, affine, x, y, shares, features, feature_indices, work, indices, weights,
@@ -82,6 +90,8 @@ def _entry(version: str) -> Any:
         tiles. factors: lamb, lamb_l1, lamb_entropy, lamb_coef, lamb_coefdiff. moments (4,
         edges + sources + subnodes), scores (2, all layers'), nodes (2, moments and outputs)
         and all others but plan and params: room to work in, as KernelObjective makes it.
+        All arithmetic is in the dtype of params and work; moments, scores, nodes and both
+        results are float64.
         """
         n_tiles = len(shares) // TILE
         cached = features.shape[0] == n_tiles and task != FILL
@@ -126,7 +136,8 @@ def _entry(version: str) -> Any:
             reg += coefficients(plan, params, factors, gradient)
         return mse if len(version) else 0.0, reg
 
-    return compiled_entry(evaluate)
+    return compiled_entry(evaluate, name=f"evaluate_{dtype}")
 
 
-evaluate = _entry(source_hash())
+evaluate = {dtype: _entry(dtype, source_hash()) for dtype in ("float64", "float32")}
+"""By the name of the dtype."""

@@ -8,17 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from kanstudio.training.kernel.compiled import compiled
-from kanstudio.training.kernel.elementary import (
-    MAX_ANGLE,
+from kanstudio.training.kernel.either import (
     cosine_short,
     exp,
     expm1_quick,
     log,
     reduce_angle,
     sine_short,
-    turned,
 )
-from kanstudio.training.kernel.rows import T1, at
+from kanstudio.training.kernel.elementary import MAX_ANGLE, turned
+from kanstudio.training.kernel.rows import F0, F1, F2, T1, at
 from kanstudio.training.kernel.univariate import (
     COS,
     EXP,
@@ -33,6 +32,15 @@ from kanstudio.training.kernel.univariate import (
     value_and_slope,
 )
 
+FAR = np.float32(40)
+"""Beyond, exp(-x^2) is 0."""
+
+
+@compiled(relaxed=False)
+def finite(slope):  # type: ignore[no-untyped-def]
+    """0 for an infinite slope: near a pole float32 still holds the value; see powers.py."""
+    return F0 if abs(slope) == np.inf else slope
+
 
 @compiled(relaxed=False)
 def power_rows(n, work, x, base, value, slope):  # type: ignore[no-untyped-def]
@@ -46,13 +54,19 @@ def power_rows(n, work, x, base, value, slope):  # type: ignore[no-untyped-def]
     if n == 2:
         for t in range(T1):
             work[v + t] = work[a + t] * work[a + t]
-            work[s + t] = 2.0 * work[a + t]
+            work[s + t] = F2 * work[a + t]
+        return
+    factor = work.dtype.type(n)
+    if n < 0:
+        whole_power(n, work, x, base, value)
+        for t in range(T1):
+            work[s + t] = finite(factor * (work[v + t] / work[a + t]))
         return
     whole_power(n - 1, work, x, base, slope)
     for t in range(T1):
         below = work[s + t]
         work[v + t] = below * work[a + t]
-        work[s + t] = n * below
+        work[s + t] = factor * below
 
 
 @compiled(relaxed=False)
@@ -73,18 +87,19 @@ def whole_power(n, work, x, base, out):  # type: ignore[no-untyped-def]
                 work[b + t] *= work[b + t]
     if n < 0:
         for t in range(T1):
-            work[v + t] = 1.0 / work[v + t]
+            work[v + t] = F1 / work[v + t]
 
 
 @compiled(relaxed=False)
 def half_power_rows(exponent, n, work, x, base, value, slope):  # type: ignore[no-untyped-def]
     """x^(n + 1/2) and its derivative."""
     whole_power(n, work, x, base, value)
+    factor = work.dtype.type(exponent)
     a, v, s = at(x), at(value), at(slope)
     for t in range(T1):
         power = np.sqrt(work[a + t]) * work[v + t]
         work[v + t] = power
-        work[s + t] = exponent * power / work[a + t]
+        work[s + t] = finite(factor * (power / work[a + t]))
 
 
 @compiled(relaxed=False)
@@ -116,15 +131,15 @@ def exponential_rows(code, work, x, value, slope):  # type: ignore[no-untyped-de
     elif code == LOG:
         for t in range(T1):
             work[v + t] = log(work[a + t])
-            work[s + t] = 1.0 / work[a + t]
+            work[s + t] = F1 / work[a + t]
     else:
         for t in range(T1):
             z = work[a + t]
-            near = min(max(z, -40.0), 40.0)
+            near = min(max(z, -FAR), FAR)
             power = exp(-near * near)
             power = power if z == z else z
             work[v + t] = power
-            work[s + t] = -2.0 * z * power if near == z else 0.0
+            work[s + t] = -F2 * z * power if near == z else F0
 
 
 @compiled(relaxed=False)
@@ -134,23 +149,23 @@ def sigmoid_rows(code, work, x, value, slope):  # type: ignore[no-untyped-def]
     if code == TANH:
         for t in range(T1):
             z = work[a + t]
-            below = expm1_quick(-2.0 * abs(z))
-            size = -below / (2.0 + below)
-            tanh = size if z >= 0.0 else -size
+            below = expm1_quick(-F2 * abs(z))
+            size = -below / (F2 + below)
+            tanh = size if z >= F0 else -size
             tanh = tanh if z == z else z
             work[v + t] = tanh
-            work[s + t] = 1.0 - tanh * tanh
+            work[s + t] = F1 - tanh * tanh
     elif code == SIGMOID:
         for t in range(T1):
-            logistic = 1.0 / (1.0 + exp(-work[a + t]))
+            logistic = F1 / (F1 + exp(-work[a + t]))
             work[v + t] = logistic
-            work[s + t] = logistic * (1.0 - logistic)
+            work[s + t] = logistic * (F1 - logistic)
     else:
         for t in range(T1):
             z = work[a + t]
-            logistic = 1.0 / (1.0 + exp(-z))
+            logistic = F1 / (F1 + exp(-z))
             work[v + t] = z * logistic
-            work[s + t] = logistic * (1.0 + z * (1.0 - logistic))
+            work[s + t] = logistic * (F1 + z * (F1 - logistic))
 
 
 @compiled(relaxed=False)
@@ -173,7 +188,8 @@ def evaluate_rows(function, work, x, base, value, slope):  # type: ignore[no-unt
         return
     a, v, s = at(x), at(value), at(slope)
     for t in range(T1):
-        work[v + t], work[s + t] = value_and_slope(code, exponent, whole, work[a + t])
+        work[v + t], y = value_and_slope(code, exponent, whole, np.float64(work[a + t]))
+        work[s + t] = finite(work.dtype.type(y))
 
 
 @compiled(relaxed=False)
@@ -200,5 +216,5 @@ def apply(function, work, x, room, value, slope):  # type: ignore[no-untyped-def
         inside = work[v + t]
         inside = function.low_value if below else inside
         inside = function.high_value if above else inside
-        work[v + t] = 0.0 if near else inside
-        work[s + t] = 0.0 if (below | above | near) else work[s + t]
+        work[v + t] = F0 if near else inside
+        work[s + t] = F0 if (below | above | near) else work[s + t]

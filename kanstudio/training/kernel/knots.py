@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from kanstudio.network.network import FloatArray
 from kanstudio.training.packing import IntArray
+
+LEAST = 1e-25
+"""Knots of float32 below it count as 0: then no two are so near that 1 / width is infinite."""
+
+
+def rounded(knots: FloatArray, dtype: Any) -> FloatArray:
+    """The knots that arithmetic in dtype sees, as float64: some may coincide there."""
+    if dtype == np.float64:
+        return knots
+    return np.where(np.abs(knots) < LEAST, 0.0, knots.astype(dtype).astype(np.float64))
 
 
 def cubic_factors(knots: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from kanstudio.training.kernel.blocks import add_product, add_slope, add_spline
 from kanstudio.training.kernel.compiled import compiled
 from kanstudio.training.kernel.penalty import SPLINE_N
-from kanstudio.training.kernel.rows import T1, TILE, U, at, clear
+from kanstudio.training.kernel.rows import F0, T1, TILE, U, at, clear
 from kanstudio.training.kernel.sweep import SCRATCH, nodes_backward, symbolic_backward
 
 
@@ -19,11 +19,11 @@ def row_moments(work, row, count):  # type: ignore[no-untyped-def]
     """(mean, sum of squared distances from it) of the first samples of a row."""
     a, n = at(row), U(count)
     # Seen from the first sample, a constant row has exactly no deviation.
-    first, total = work[a], 0.0
+    first, total = work[a], F0
     for t in range(n):
         total += work[a + t] - first
-    mean = first + total / count
-    square = 0.0
+    mean = first + total / work.dtype.type(count)
+    square = F0
     for t in range(n):
         distance = work[a + t] - mean
         square += distance * distance
@@ -86,8 +86,9 @@ def tile_moments(  # type: ignore[no-untyped-def]
 def add_distances(work, row, mean, rate, count, out):  # type: ignore[no-untyped-def]
     """Add rate times the distance from the mean of the first samples of a row."""
     a, o = at(row), at(out)
+    middle, factor = work.dtype.type(mean), work.dtype.type(rate)
     for t in range(U(count)):
-        work[o + t] += rate * (work[a + t] - mean)
+        work[o + t] += factor * (work[a + t] - middle)
 
 
 @compiled(relaxed=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from kanstudio.network.build import empty_network
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.data import Dataset
 from kanstudio.training.kernel import adam, lbfgs
-from kanstudio.training.kernel.compiled import entry_point, in_another_process, on_disk
+from kanstudio.training.kernel.compiled import entry_point, in_other_processes, on_disk
 from kanstudio.training.kernel.entry import FILL, GRADIENT, LOSS, PENALTY, evaluate
 from kanstudio.training.kernel.penalty import METRICS
 from kanstudio.training.kernel.plan import Plan, Sizes, make_plan
@@ -21,7 +21,7 @@ from kanstudio.training.kernel.rows import TILE
 from kanstudio.training.kernel.univariate import has_code
 from kanstudio.training.objective import Evaluation
 from kanstudio.training.packing import IntArray, Packing, packing
-from kanstudio.training.settings import TrainingSettings
+from kanstudio.training.settings import Dtype, TrainingSettings
 
 MAX_CACHED = 50_000_000
 """At most so many numbers are kept for the B-splines of the inputs."""
@@ -53,27 +53,29 @@ class _Samples:
         cache: bool,
     ) -> None:
         self.n = len(x)
-        self.x, self.y = _tiles(x), _tiles(y)
+        self.x, self.y = _tiles(x, kernel.dtype), _tiles(y, kernel.dtype)
         n_tiles = -(-len(x) // TILE)
         # What a sample's squared error counts in the mean.
-        self.shares = np.zeros(n_tiles * TILE)
+        self.shares = np.zeros(n_tiles * TILE, dtype=kernel.dtype)
         share = 1 / self.n if weight is None else weight / weight.sum()
         self.shares[: self.n] = share / y.shape[1]
         n_rows = kernel.n_input_rows
         cache = cache and not kernel.streams and len(x) * n_rows <= MAX_CACHED
         cached = n_tiles if cache else 0
-        self.features = np.zeros((cached, n_rows * TILE))
+        self.features = np.zeros((cached, n_rows * TILE), dtype=kernel.dtype)
         self.indices = np.zeros(cached * kernel.n_active * TILE, dtype=np.int64)
         if cached:
             kernel.fill(self)
 
 
-def _tiles(values: FloatArray) -> FloatArray:
+def _tiles(values: FloatArray, dtype: Any) -> NDArray[Any]:
     """The last tile is filled up with the last sample, whose share there is 0."""
     n, columns = values.shape
     n_tiles = -(-n // TILE)
-    padded = np.empty((n_tiles * TILE, columns))
-    padded[:n], padded[n:] = values, values[-1]
+    padded = np.empty((n_tiles * TILE, columns), dtype=dtype)
+    # What is beyond the largest float32 becomes infinite, as it does in torch.
+    with np.errstate(over="ignore"):
+        padded[:n], padded[n:] = values, values[-1]
     return padded.reshape(n_tiles, TILE, columns).transpose(0, 2, 1).ravel()
 
 
@@ -90,7 +92,10 @@ class KernelObjective:
     ) -> None:
         """cached: keep the B-splines of the inputs; they need compiled code right away."""
         layout: Packing = packing(network, affine_trainable=settings.affine_trainable)
-        self._plan, sizes = make_plan(network, layout, streams=settings.lamb == 0)
+        self.dtype = np.dtype(settings.arithmetic)
+        self._plan, sizes = make_plan(
+            network, layout, dtype=self.dtype, streams=settings.lamb == 0
+        )  # fmt: skip
         first = self._plan.layers[0]
         self.streams = bool(first["streamed"])
         self.n_active = int(first["last_active"] - first["first_active"])
@@ -106,7 +111,7 @@ class KernelObjective:
         ])  # fmt: skip
         self._dataset = dataset
         if cached:
-            self._code = code()
+            self._code = code(self.dtype.name)
         self.train, self._test = (
             _Samples(x, y, weight, self, cached)
             for x, y, weight in (
@@ -116,12 +121,13 @@ class KernelObjective:
         )
 
     def _make_room(self, sizes: Sizes, n_params: int) -> None:
-        self._work = np.zeros(sizes.rows * TILE)
+        def room(size: int) -> NDArray[Any]:
+            return np.zeros(size, dtype=self.dtype)
+
+        self._work = room(sizes.rows * TILE)
         self._indices: NDArray[np.int64] = np.zeros(sizes.index_rows * TILE, dtype=np.int64)
-        self._weights = np.zeros(sizes.weights)
-        self._weight_sums = np.zeros(sizes.weights)
-        self._affine_sums = np.zeros(len(self._affine))
-        self._gradient = np.zeros(n_params)
+        self._weights, self._weight_sums = room(sizes.weights), room(sizes.weights)
+        self._affine_sums, self._gradient = room(len(self._affine)), room(n_params)
         self._moments = np.zeros((4, sizes.moments))
         self._scores = np.zeros((2, sizes.scores))
         self._nodes = np.zeros((2, sizes.moments + int(self._plan.layers[-1]["n_sources"])))
@@ -132,8 +138,9 @@ class KernelObjective:
 
     def arguments(self, params: FloatArray, samples: _Samples, task: int) -> tuple[Any, ...]:
         """What the compiled entry takes."""
+        flat = np.ascontiguousarray(params, dtype=self.dtype)
         return (
-            self._plan, np.ascontiguousarray(params), self._affine, samples.x, samples.y,
+            self._plan, flat, self._affine, samples.x, samples.y,
             samples.shares, samples.features, samples.indices, self._work, self._indices,
             self._weights, self._weight_sums, self._affine_sums, self._gradient, task, samples.n,
             self._metric, self._factors, self._moments, self._scores, self._nodes,
@@ -143,7 +150,7 @@ class KernelObjective:
         samples = self.train if rows is None else self._batch(rows)
         task = GRADIENT if self._lamb == 0 else PENALTY
         mse, reg = self._code(*self.arguments(params, samples, task))
-        return Evaluation(mse, reg, self._gradient.copy())
+        return Evaluation(mse, reg, self._gradient.astype(np.float64))
 
     def _batch(self, rows: IntArray) -> _Samples:
         data = self._dataset
@@ -154,43 +161,54 @@ class KernelObjective:
         return float(self._code(*self.arguments(params, self._test, LOSS))[0])
 
 
-def warm_up() -> None:
-    """Compile the kernel, or load what was compiled on this machine before."""
-    _smallest(cached=True)
+def warm_up(*dtypes: str) -> None:
+    """Compile the kernel for these dtypes, or load what was compiled on this machine before.
+
+    None is float64 alone. What is not on disk is compiled side by side.
+    """
+    wanted = dtypes or ("float64",)
+    _compile_missing(wanted)
+    for dtype in wanted:
+        code(dtype)
+        _smallest(dtype, cached=True)
     adam.code()
     lbfgs.code()
 
 
-def _smallest(*, cached: bool) -> KernelObjective:
+def _smallest(dtype: str, *, cached: bool) -> KernelObjective:
     one = np.zeros((1, 1))
-    data = Dataset(one, one, one, one)
-    return KernelObjective(empty_network([1, 1]), data, TrainingSettings(), cached=cached)
+    data, settings = Dataset(one, one, one, one), TrainingSettings(dtype=cast(Dtype, dtype))
+    return KernelObjective(empty_network([1, 1]), data, settings, cached=cached)
 
 
-def _smallest_call() -> tuple[Any, ...]:
-    objective = _smallest(cached=False)
+def _smallest_call(dtype: str) -> tuple[Any, ...]:
+    objective = _smallest(dtype, cached=False)
     return objective.arguments(np.zeros(0), objective.train, LOSS)
 
 
-@lru_cache(maxsize=1)
-def code() -> Callable[..., Any]:
+@lru_cache(maxsize=2)
+def code(dtype: str) -> Callable[..., Any]:
     """The compiled entry. What is not on disk yet is compiled by another process.
 
     Code that was just compiled and the same code from disk may round differently, since the
     former shares parts with other code in its process. So all processes load the same code,
     and give the same numbers bit for bit.
     """
-    call = _smallest_call()
-    if not on_disk(evaluate, call):
-        in_another_process(
-            "from kanstudio.training.kernel.objective import compile_entry; compile_entry()"
-        )
-    return entry_point(evaluate, call)
+    _compile_missing((dtype,))
+    return compile_entry(dtype)
 
 
-def compile_entry() -> None:
-    """Compile the entry and keep it on disk."""
-    entry_point(evaluate, _smallest_call())
+def _compile_missing(dtypes: tuple[str, ...]) -> None:
+    missing = [dtype for dtype in dtypes if not on_disk(evaluate[dtype], _smallest_call(dtype))]
+    module = "kanstudio.training.kernel.objective"
+    in_other_processes(
+        f"from {module} import compile_entry; compile_entry({dtype!r})" for dtype in missing
+    )
+
+
+def compile_entry(dtype: str) -> Callable[..., Any]:
+    """Load the entry, or compile it and keep it on disk."""
+    return entry_point(evaluate[dtype], _smallest_call(dtype))
 
 
 __all__ = ["KernelObjective", "Plan", "supports", "warm_up"]

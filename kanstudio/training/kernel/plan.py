@@ -9,8 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kanstudio.network.network import FloatArray, Layer, Network, Node
-from kanstudio.training.kernel.knots import cubic_factors, inverse_widths, spline_pieces, starts
-from kanstudio.training.kernel.univariate import UNIVARIATE, encode
+from kanstudio.training.kernel.knots import (
+    cubic_factors,
+    inverse_widths,
+    rounded,
+    spline_pieces,
+    starts,
+)
+from kanstudio.training.kernel.univariate import encode, univariate
 from kanstudio.training.packing import AFFINE_FIELDS, IntArray, LayerPacking, Packing
 
 DENSE_KNOTS = 28
@@ -46,18 +52,12 @@ streamed: so many sources at a time, see sweep.stream; 0 for all.
 of the edge. scores: where its matrix (subnode, source) begins. *_row: where the layer's rows
 begin in the workspace."""
 
-SPLINE = np.dtype(
-    [
-        ("slot", np.int64),
-        ("source", np.int64),
-        ("subnode", np.int64),
-        ("params", np.int64),
-        ("weights", np.int64),
-        ("mask", np.float64),
-    ],
-    align=True,
-)
-"""An active spline; slot counts the layer's sources that have one."""
+
+def _splines(dtype: Any) -> np.dtype[Any]:
+    """An active spline; slot counts the layer's sources that have one."""
+    names = ("slot", "source", "subnode", "params", "weights")
+    return np.dtype([*((name, np.int64) for name in names), ("mask", dtype)], align=True)
+
 
 BLOCK = np.dtype(
     [(name, np.int64) for name in (
@@ -68,17 +68,12 @@ BLOCK = np.dtype(
 """A matrix of weights, n_rows numbers for each of n_subnodes neighbouring subnodes: all
 features of n_slots sources. The first 4 * n_fours subnodes are taken by four."""
 
-SYMBOLIC = np.dtype(
-    [
-        ("source", np.int64),
-        ("subnode", np.int64),
-        ("params", np.int64),
-        ("mask", np.float64),
-        ("function", UNIVARIATE),
-    ],
-    align=True,
-)
-"""An active symbolic front."""
+
+def _symbolic(dtype: Any) -> np.dtype[Any]:
+    """An active symbolic front."""
+    whole = [(name, np.int64) for name in ("source", "subnode", "params")]
+    return np.dtype([*whole, ("mask", dtype), ("function", univariate(dtype))], align=True)
+
 
 EDGE = np.dtype([(name, np.int64) for name in ("spline", "symbolic", "source", "subnode")])
 """An edge with an active front: the numbers of its fronts, -1 for one that is not active."""
@@ -87,7 +82,10 @@ NODE = np.dtype([("first", np.int64), ("arity", np.int64)], align=True)
 
 
 class Plan(NamedTuple):
-    """Everything but parameters and samples; the last arrays are those of knots.py, flat."""
+    """Everything but parameters and samples; the last arrays are those of knots.py, flat.
+
+    What is not whole has the dtype of the arithmetic.
+    """
 
     layers: NDArray[Any]
     splines: NDArray[Any]
@@ -96,11 +94,11 @@ class Plan(NamedTuple):
     edges: NDArray[Any]
     nodes: NDArray[Any]
     active: IntArray
-    knots: FloatArray
-    factors: FloatArray
+    knots: NDArray[Any]
+    factors: NDArray[Any]
     starts: IntArray
-    pieces: FloatArray
-    affine: FloatArray
+    pieces: NDArray[Any]
+    affine: NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -114,12 +112,15 @@ class Sizes:
     scores: int
 
 
-def make_plan(network: Network, packing: Packing, *, streams: bool = True) -> tuple[Plan, Sizes]:
+def make_plan(
+    network: Network, packing: Packing, *, dtype: Any = np.float64, streams: bool = True
+) -> tuple[Plan, Sizes]:
     """The plan of a network whose functions all have a code.
 
-    streams: False where single edges of the first layer are asked for, as by a regulariser.
+    dtype: of the arithmetic. streams: False where single edges of the first layer are asked
+    for, as by a regulariser.
     """
-    builder = _Builder(streams)
+    builder = _Builder(dtype, streams)
     for layer, part, targets in zip(
         network.layers, packing.layers, network.levels[1:], strict=True
     ):
@@ -127,18 +128,24 @@ def make_plan(network: Network, packing: Packing, *, streams: bool = True) -> tu
     return builder.result(len(network.levels[-1]))
 
 
-def _kind(knots: FloatArray, degree: int) -> int:
+def _kind(knots: FloatArray, degree: int, dtype: Any) -> int:
     n_knots = knots.shape[1]
     if n_knots > DENSE_KNOTS:
         return LOCAL
-    distinct = bool((np.diff(knots, axis=1) > 0).all())
-    return CUBIC if degree == 3 and n_knots >= 8 and distinct else ANY
+    cubic = degree == 3 and n_knots >= 8 and bool((np.diff(knots, axis=1) > 0).all())
+    # Between knots that nearly coincide float32 has no room for a square.
+    return (
+        CUBIC
+        if cubic and np.abs(cubic_factors(knots)).max(initial=0) < np.finfo(dtype).max
+        else ANY
+    )
 
 
 class _Flat:
     """Arrays one after the other."""
 
-    def __init__(self, dtype: type = np.float64) -> None:
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
         self.parts: list[NDArray[Any]] = [np.zeros(0, dtype=dtype)]
         self.size = 0
 
@@ -149,14 +156,14 @@ class _Flat:
         return self.size - values.size
 
     def array(self) -> NDArray[Any]:
-        return np.concatenate(self.parts)
+        return np.concatenate(self.parts).astype(self.dtype, copy=False)
 
 
 class _Builder:
     """Collects the tables layer by layer."""
 
-    def __init__(self, streams: bool) -> None:
-        self._streams = streams
+    def __init__(self, dtype: Any, streams: bool) -> None:
+        self._dtype, self._streams = dtype, streams
         self.layers: list[dict[str, int]] = []
         self.splines: list[tuple[Any, ...]] = []
         self.blocks: list[tuple[int, ...]] = []
@@ -164,7 +171,7 @@ class _Builder:
         self.edges: list[tuple[int, ...]] = []
         self.nodes: list[tuple[int, int]] = []
         self.active: list[int] = []
-        self.knots, self.factors, self.pieces, self.affine = (_Flat() for _ in range(4))
+        self.knots, self.factors, self.pieces, self.affine = (_Flat(dtype) for _ in range(4))
         self.starts = _Flat(np.int64)
         self.rows = 0
         self.index_rows = 0
@@ -194,13 +201,14 @@ class _Builder:
             "affine_params": part.affine_start if part.affine_maps else -1,
         }
         row |= self._edges(layer, part)
-        row |= self._knots(layer.knots[sources], degree)
+        row |= self._knots(rounded(layer.knots[sources], self._dtype), degree)
         row |= self._rows(layer, part, len(sources), row)
         self._add_splines(layer, part, sources, row)
         for index, (subnode, source) in enumerate(part.symbolic_edges):
             self.symbolic.append((
                 source, subnode, part.symbolic_start + 4 * index,
-                layer.symbolic_mask[subnode, source], encode(layer.functions[subnode][source]),
+                layer.symbolic_mask[subnode, source],
+                encode(layer.functions[subnode][source], self._dtype),
             ))  # fmt: skip
         self.active += [int(source) for source in sources]
         first = 0
@@ -237,7 +245,7 @@ class _Builder:
         """What depends on the knots (S, K) of the active sources."""
         n_sources, n_knots = knots.shape
         n_basis = n_knots - degree - 1
-        kind = _kind(knots, degree)
+        kind = _kind(knots, degree, self._dtype)
         row = {"kind": kind, "n_knots": n_knots, "knots": self.knots.add(knots), "size": 0}
         if kind != ANY:
             factors = cubic_factors(knots) if kind == CUBIC else inverse_widths(knots)
@@ -334,9 +342,9 @@ class _Builder:
             table[name] += len(self.edges)
         plan = Plan(
             layers=table,
-            splines=np.array(self.splines, dtype=SPLINE),
+            splines=np.array(self.splines, dtype=_splines(self._dtype)),
             blocks=np.array(self.blocks, dtype=BLOCK),
-            symbolic=np.array(self.symbolic, dtype=SYMBOLIC),
+            symbolic=np.array(self.symbolic, dtype=_symbolic(self._dtype)),
             edges=np.array(self.edges, dtype=EDGE),
             nodes=np.array(self.nodes, dtype=NODE),
             active=np.array(self.active, dtype=np.int64),

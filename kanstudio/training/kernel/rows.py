@@ -20,6 +20,10 @@ T0, T1, T2, T3 = (np.uint64(i * TILE) for i in range(4))
 """Offsets of neighbouring rows; T1 is the length of a row, too."""
 ONE, TWO, THREE, FOUR = (np.uint64(i) for i in range(1, 5))
 
+F0, F1, F2, F3 = (np.float32(i) for i in range(4))
+"""Small numbers for arithmetic. A plain 0.0 is float64, and would make float64 of all that it
+meets; these become float64 themselves where they meet it, which changes nothing of them."""
+
 
 @compiled(relaxed=False)
 def at(row):  # type: ignore[no-untyped-def]
@@ -44,7 +48,7 @@ def copy(source, first, target, start, count):  # type: ignore[no-untyped-def]
 @compiled(relaxed=True)
 def dot(left, i, right, j):  # type: ignore[no-untyped-def]
     """Scalar product of two rows."""
-    a, b, result = at(i), at(j), 0.0
+    a, b, result = at(i), at(j), F0
     for t in range(T1):
         result += left[a + t] * right[b + t]
     return result
@@ -53,7 +57,7 @@ def dot(left, i, right, j):  # type: ignore[no-untyped-def]
 @compiled(relaxed=True)
 def total(values, i):  # type: ignore[no-untyped-def]
     """Sum of a row."""
-    a, result = at(i), 0.0
+    a, result = at(i), F0
     for t in range(T1):
         result += values[a + t]
     return result
@@ -125,7 +129,7 @@ def weigh_row(source, row, n_rows, weights, first, work, out):  # type: ignore[n
 @compiled(relaxed=True)
 def product_square(source, row, work, given, sums, first, stride):  # type: ignore[no-untyped-def]
     """Add the scalar products of 4 rows of work with 4 of source to a 4 x 4 part of sums."""
-    a = b = c = d = e = f = g = h = i = j = k = m = n = o = p = q = 0.0
+    a = b = c = d = e = f = g = h = i = j = k = m = n = o = p = q = F0
     x, y = at(row), at(given)
     for t in range(T1):
         r, s = source[x + t], source[x + T1 + t]
@@ -158,7 +162,7 @@ def product_row(source, row, n_rows, work, given, sums, first):  # type: ignore[
     i = 0
     while i + 4 <= n_rows:
         x = at(row + i)
-        a = b = c = d = 0.0
+        a = b = c = d = F0
         for t in range(T1):
             w = work[y + t]
             a += w * source[x + t]

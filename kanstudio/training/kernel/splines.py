@@ -11,8 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from kanstudio.training.kernel.compiled import compiled
-from kanstudio.training.kernel.elementary import exp_quick
+from kanstudio.training.kernel.either import exp_quick
 from kanstudio.training.kernel.rows import (
+    F0,
+    F1,
+    F3,
     FOUR,
     ONE,
     T1,
@@ -36,10 +39,10 @@ def silu_rows(work, row, value_row, away):  # type: ignore[no-untyped-def]
     c = b if away is None else b + at(away)
     for t in range(T1):
         x = work[a + t]
-        logistic = 1.0 / (1.0 + exp_quick(-x))
+        logistic = F1 / (F1 + exp_quick(-x))
         work[b + t] = x * logistic
         if away is not None:
-            work[c + t] = logistic * (1.0 + x * (1.0 - logistic))
+            work[c + t] = logistic * (F1 + x * (F1 - logistic))
 
 
 @compiled(relaxed=False)
@@ -64,12 +67,12 @@ def four_cubics(work, row, knots, k, factors, f, n, value_row, away):  # type: i
         x = work[a + t]
         d0, d1, d2, d3 = x - k0, x - k1, x - k2, x - k3
         d4, d5, d6, d7 = x - k4, x - k5, x - k6, x - k7
-        h0 = max(min(d0 * u0, d2 * v0), 0.0)
-        h1 = max(min(d1 * u1, d3 * v1), 0.0)
-        h2 = max(min(d2 * u2, d4 * v2), 0.0)
-        h3 = max(min(d3 * u3, d5 * v3), 0.0)
-        h4 = max(min(d4 * u4, d6 * v4), 0.0)
-        h5 = max(min(d5 * u5, d7 * v5), 0.0)
+        h0 = max(min(d0 * u0, d2 * v0), F0)
+        h1 = max(min(d1 * u1, d3 * v1), F0)
+        h2 = max(min(d2 * u2, d4 * v2), F0)
+        h3 = max(min(d3 * u3, d5 * v3), F0)
+        h4 = max(min(d4 * u4, d6 * v4), F0)
+        h5 = max(min(d5 * u5, d7 * v5), F0)
         q0 = w0 * (d0 * h0 - d3 * h1)
         q1 = w1 * (d1 * h1 - d4 * h2)
         q2 = w2 * (d2 * h2 - d5 * h3)
@@ -80,10 +83,10 @@ def four_cubics(work, row, knots, k, factors, f, n, value_row, away):  # type: i
         work[b + T2 + t] = d2 * q2 - d6 * q3
         work[b + T3 + t] = d3 * q3 - d7 * q4
         if away is not None:
-            work[c + t] = 3.0 * (q0 - q1)
-            work[c + T1 + t] = 3.0 * (q1 - q2)
-            work[c + T2 + t] = 3.0 * (q2 - q3)
-            work[c + T3 + t] = 3.0 * (q3 - q4)
+            work[c + t] = F3 * (q0 - q1)
+            work[c + T1 + t] = F3 * (q1 - q2)
+            work[c + T2 + t] = F3 * (q2 - q3)
+            work[c + T3 + t] = F3 * (q3 - q4)
 
 
 @compiled(relaxed=False)
@@ -102,7 +105,7 @@ def step(work, row, low, high, out):  # type: ignore[no-untyped-def]
     a, b = at(row), at(out)
     for t in range(T1):
         x = work[a + t]
-        work[b + t] = 1.0 if low <= x < high else 0.0
+        work[b + t] = F1 if low <= x < high else F0
 
 
 @compiled(relaxed=False)
@@ -111,7 +114,7 @@ def raise_degree(work, row, knots, k, degree, below, out):  # type: ignore[no-un
     start, end = knots[k], knots[k + degree + 1]
     left, right = knots[k + degree] - start, end - knots[k + 1]
     # 0 / 0 counts as 0 where knots coincide.
-    up, down = 1.0 / left if left > 0.0 else 0.0, 1.0 / right if right > 0.0 else 0.0
+    up, down = F1 / left if left > F0 else F0, F1 / right if right > F0 else F0
     a, b, c = at(row), at(below), at(out)
     for t in range(T1):
         x = work[a + t]
@@ -141,11 +144,12 @@ def any_basis(work, row, knots, k, n_knots, degree, scratch, value_row, away):  
 @compiled(relaxed=False)
 def lower_slopes(work, knots, k, n_knots, degree, below, slope_row):  # type: ignore[no-untyped-def]
     """Derivatives from the B-splines of one degree less, in the rows from ``below``."""
+    factor = work.dtype.type(degree)
     for b in range(n_knots - 1 - degree):
         left = knots[k + b + degree] - knots[k + b]
         right = knots[k + b + degree + 1] - knots[k + b + 1]
-        up = degree / left if left > 0.0 else 0.0
-        down = degree / right if right > 0.0 else 0.0
+        up = factor / left if left > F0 else F0
+        down = factor / right if right > F0 else F0
         a, c = at(below + b), at(slope_row + b)
         for t in range(T1):
             work[c + t] = up * work[a + t] - down * work[a + T1 + t]
@@ -168,7 +172,7 @@ def find(x, knots, k, n_parts, starts, s, scale):  # type: ignore[no-untyped-def
 def four_polynomials(pieces, p, order, size, share, on, scale, work, value, away):  # type: ignore[no-untyped-def]
     """Four polynomials and their derivatives by Horner's rule, into neighbouring numbers."""
     v0, v1, v2, v3 = four(pieces, p)
-    d0 = d1 = d2 = d3 = 0.0
+    d0 = d1 = d2 = d3 = F0
     for _ in range(ONE, order):
         p += size
         d0, d1, d2, d3 = d0 * share + v0, d1 * share + v1, d2 * share + v2, d3 * share + v3
@@ -209,13 +213,13 @@ def local_basis(  # type: ignore[no-untyped-def]
     k, s, f, n, length = U(k), U(s), U(f), U(size), U(order)
     low, high = knots[k], knots[k + U(n_knots - 1)]
     n_parts = 4 * n_knots
-    scale = n_parts / (high - low) if high > low else 0.0
+    scale = work.dtype.type(n_parts) / (high - low) if high > low else F0
     a, out = at(row), at(index_row)
     for t in range(T1):
         x = work[a + t]
         inside = low <= x < high
         # Outside, all B-splines are 0.
-        on = 1.0 if inside else 0.0
+        on = F1 if inside else F0
         x = x if inside else low
         i = find(x, knots, k, n_parts, starts, s, scale) if high > low else ZERO
         indices[out + t] = i

@@ -12,7 +12,7 @@ from kanstudio.training.kernel.blocks import (
 from kanstudio.training.kernel.compiled import compiled
 from kanstudio.training.kernel.fronts import apply
 from kanstudio.training.kernel.plan import CUBIC, LOCAL
-from kanstudio.training.kernel.rows import T1, TILE, at, clear, dot, total
+from kanstudio.training.kernel.rows import F0, T1, TILE, at, clear, dot, total
 from kanstudio.training.kernel.splines import any_basis, cubic_basis, local_basis, silu_rows
 
 SCRATCH = 4
@@ -191,7 +191,7 @@ def front_backward(work, given, value, slope, x, factor, a, out):  # type: ignor
     """
     g, v, s, y = at(given), at(value), at(slope), at(x)
     o = g if out is None else at(out)
-    p = q = r = u = 0.0
+    p = q = r = u = F0
     for t in range(T1):
         inner = factor * work[g + t] * work[s + t]
         p += inner * work[y + t]

@@ -1,4 +1,4 @@
-"""Values and derivatives of the functions of symbolic edges.
+"""Values and derivatives of the functions of symbolic edges, in float64.
 
 The numbers equal those of the function table, ends of domains included; a test compares
 every code with its torch function.
@@ -40,23 +40,17 @@ TINY = float(torch.finfo(torch.float64).tiny)
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
-UNIVARIATE = np.dtype(
-    [
-        ("code", np.int64),
-        ("whole", np.int64),
-        ("exponent", np.float64),
-        ("low", np.float64),
-        ("high", np.float64),
-        ("low_value", np.float64),
-        ("high_value", np.float64),
-        ("hole", np.float64),
-        ("anchor", np.float64),
-        ("guarded", np.int64),
-    ],
-    align=True,
-)
-"""A function as numbers. whole: the exponent of POWER, or its floor for HALF_POWER.
-anchor: a point inside the domain, where samples outside are evaluated."""
+def univariate(dtype: Any) -> np.dtype[Any]:
+    """The record of a function whose samples are of this dtype.
+
+    whole: the exponent of POWER, or its floor for HALF_POWER. anchor: a point inside the
+    domain, where samples outside are evaluated.
+    """
+    whole = [(name, np.int64) for name in ("code", "whole", "guarded")]
+    ends = ("low", "high", "low_value", "high_value", "hole", "anchor")
+    return np.dtype(
+        [*whole, ("exponent", np.float64), *((name, dtype) for name in ends)], align=True
+    )
 
 
 def has_code(name: str) -> bool:
@@ -65,16 +59,16 @@ def has_code(name: str) -> bool:
     return function.exponent is not None or function.name in CODES
 
 
-def encode(name: str) -> Any:
-    """A record of UNIVARIATE for a function that has a code."""
+def encode(name: str, dtype: Any = np.float64) -> Any:
+    """The record of a function that has a code; see univariate."""
     function = functions.get(name)
-    record = np.zeros((), dtype=UNIVARIATE)
+    record = np.zeros((), dtype=univariate(dtype))
     record["code"] = CODES.get(function.name, 0)
     if function.exponent is not None:
         _encode_power(record, function)
     record["low"], record["high"], record["hole"] = -np.inf, np.inf, -1.0
     if function.limits is not None:
-        limits = function.limits(torch.float64)
+        limits = function.limits(torch.float64 if dtype == np.float64 else torch.float32)
         record["low"], record["high"] = limits.smooth_low, limits.smooth_high
         record["low_value"], record["high_value"] = limits.low_value, limits.high_value
         if function.domain.hole:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kanstudio.training.kernel.compiled import compiled
 from kanstudio.training.kernel.plan import LOCAL
+from kanstudio.training.kernel.rows import F0
 
 
 @compiled(relaxed=False)
@@ -33,7 +34,7 @@ def weight_gradient(plan, params, weight_sums, gradient):  # type: ignore[no-unt
             edge = plan.splines[e]
             coef = edge.params
             factor = edge.mask * params[coef + n_basis + 1]
-            total = 0.0
+            total = F0
             for b in range(n_basis):
                 by_weight = weight_sums[edge.weights + pad + b]
                 gradient[coef + b] = factor * by_weight
