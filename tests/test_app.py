@@ -33,6 +33,7 @@ from kanstudio.app.present import (
 )
 from kanstudio.app.reading import read
 from kanstudio.app.session import Selection, Session
+from kanstudio.app.views.level import LevelMenu
 from kanstudio.app.views.sidebar import steps
 from kanstudio.app.views.topbar import TopBar
 from kanstudio.compiler import cost_of
@@ -142,6 +143,18 @@ class TestSession:
     def test_effect_of_an_exact_edit_is_said(self, room: Room) -> None:
         assert room.session.do(ExpandDepth()) is None
         assert "output unchanged, max difference 0" in room.session.notice.text
+
+    def test_level_card_says_whether_the_level_can_go(self, room: Room) -> None:
+        room.session.compile("sin(x*y)")
+        card = LevelMenu(room.session)
+        room.session.open_level(1, (0, 0))
+        assert card.state["stays"] == "Layer 1 is needed: 1.1 multiplies."
+        room.session.do(ExpandDepth(1))
+        room.session.open_level(2, (0, 0))
+        assert card.state["stays"] == ""
+        card.actions["remove"](Message({"level": 2}))
+        assert room.session.network.depth == 2
+        assert not room.session.level_card.open
 
     def test_edit_that_does_not_fit_is_an_error_on_the_level_card(self, room: Room) -> None:
         room.session.open_level(1, (0, 0))

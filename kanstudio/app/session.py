@@ -24,6 +24,7 @@ from kanstudio.editor.commands import (
     Compile,
     ExpandDepth,
     ExpandWidth,
+    RemoveLevel,
 )
 from kanstudio.editor.document import Document
 from kanstudio.editor.history import History
@@ -344,6 +345,9 @@ class Session:
     def deepen(self, level: int) -> None:
         """Add a layer above a level; above the outputs it is the plain expansion in depth."""
         self._level_do(ExpandDepth(None if level == self.network.depth else level))
+
+    def remove_level(self, level: int) -> None:
+        self._level_do(RemoveLevel(level))
 
     def _level_do(self, command: Command) -> None:
         error = self.do(command)

@@ -25,6 +25,7 @@ from kanstudio.editor.document import (
 )
 from kanstudio.errors import DataError, EditError
 from kanstudio.network import edits
+from kanstudio.network.contract import remove_level
 from kanstudio.network.forward import evaluate
 from kanstudio.network.grid import update_grid_from_samples
 from kanstudio.network.network import Network
@@ -113,6 +114,20 @@ class ExpandDepth:
 
     def applied_to(self, document: Document) -> Document:
         return edited(document, lambda network: edits.expand_depth(network, self.level))
+
+
+@dataclass(frozen=True)
+class RemoveLevel:
+    """Take a hidden level away where the layers around it are one; the output stays."""
+
+    level: int
+
+    @property
+    def label(self) -> str:
+        return f"remove layer {self.level}"
+
+    def applied_to(self, document: Document) -> Document:
+        return edited(document, lambda network: remove_level(network, self.level))
 
 
 @dataclass(frozen=True)

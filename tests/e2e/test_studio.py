@@ -201,6 +201,22 @@ def test_a_layer_above_a_hidden_level_keeps_the_output(studio_page: Page) -> Non
     expect(page.get_by_text("output unchanged, max difference 0")).to_be_visible()
 
 
+def test_a_layer_that_only_hands_on_is_removed(studio_page: Page) -> None:
+    page = studio_page
+    button(page, "Layer 2, output").click()
+    button(page, "Add layer above").click()
+    until(page, "widths", "[[3, 0], [1, 2], [0, 1], [1, 0]]")
+    button(page, "Layer 1").click()
+    card = page.get_by_role("dialog", name="Layer 1")
+    expect(card).to_contain_text("Layer 1 is needed: 1.2 multiplies.", timeout=LONG)
+    expect(card.get_by_role("button", name="Remove layer")).to_be_disabled()
+    page.keyboard.press("Escape")
+    button(page, "Layer 2").click()
+    button(page, "Remove layer").click()
+    until(page, "widths", "[[3, 0], [1, 2], [0, 1]]")
+    expect(page.get_by_text("Remove layer 2 · output unchanged, max difference 0")).to_be_visible()
+
+
 def test_a_shared_link_opens_the_formula(studio_page: Page) -> None:
     page = studio_page
     field = page.get_by_role("textbox", name="Formula")

@@ -12,13 +12,16 @@ export function render({ model, el }) {
   const mults = button("Add mult nodes", { class: "dark", onclick: () =>
     send("mult", { level, count: count.value, arity: arity.value }) });
   const depth = button("Add layer above", { onclick: () => send("depth", { level }) });
+  const remove = button("Remove layer", { onclick: () => send("remove", { level }) });
   const why = h("p", { class: "muted" });
+  const stays = h("p", { class: "muted", hidden: true });
   const error = h("p", { class: "error", role: "alert", hidden: true });
   const widen = h("div", { class: "widen" },
     h("div", { class: "duo" }, field("Count", count), field("Arity", arity)),
     h("div", { class: "duo" }, sums, mults));
   const card = h("div", { class: "popover level-card", role: "dialog", popover: "auto" },
-    h("header", {}, title, about), widen, why, depth, error);
+    h("header", {}, title, about), widen, why,
+    h("div", { class: "duo" }, depth, remove), stays, error);
   let level = -1;
   let opened = -1, shown = -1;
 
@@ -39,6 +42,10 @@ export function render({ model, el }) {
     card.setAttribute("aria-label", state.title || "Level");
     widen.hidden = !state.canWiden;
     setText(why, state.why || "");
+    remove.hidden = !state.canWiden;
+    remove.disabled = Boolean(state.stays);
+    stays.hidden = !state.canWiden || !state.stays;
+    setText(stays, state.stays || "");
     error.hidden = !state.error;
     setText(error, state.error || "");
     if (!state.open) {

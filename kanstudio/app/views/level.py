@@ -1,4 +1,4 @@
-"""The card of a level: add nodes, add a layer."""
+"""The card of a level: add nodes, add a layer, remove it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 from kanstudio.app.component import Message, Part, script
 from kanstudio.app.present import arities, level_words
 from kanstudio.app.session import Session, Topic
+from kanstudio.errors import EditError
+from kanstudio.network.contract import remove_level
+from kanstudio.network.network import Network
 from kanstudio.scene.labels import level_title
 
 
@@ -22,6 +25,7 @@ class LevelMenu(Part):
             "sum": self._add_sums,
             "mult": self._add_mults,
             "depth": self._deepen,
+            "remove": self._remove,
             "closed": self._closed,
         }
         session.listen(self._update)
@@ -42,6 +46,7 @@ class LevelMenu(Part):
             about=level_words(network, level),
             canWiden=hidden,
             why=_why(level, network.depth),
+            stays=why_it_stays(network, level) if hidden and card.open else "",
         )
 
     def _closed(self, message: Message) -> None:
@@ -59,6 +64,11 @@ class LevelMenu(Part):
         if level is not None:
             self._session.deepen(level)
 
+    def _remove(self, message: Message) -> None:
+        level = message.whole("level")
+        if level is not None:
+            self._session.remove_level(level)
+
     def _add_mults(self, message: Message) -> None:
         level, found = message.whole("level"), arities(message.text("arity", 400))
         if level is None:
@@ -67,6 +77,16 @@ class LevelMenu(Part):
             self._session.level_error("Arity is one number, or one for each node: 2, 3")
             return
         self._session.widen(level, message.whole("count"), found)
+
+
+def why_it_stays(network: Network, level: int) -> str:
+    """Why a level cannot go without changing the output; "" if it can."""
+    try:
+        remove_level(network, level)
+    except EditError as error:
+        text = str(error)
+        return f"{text[0].upper()}{text[1:]}."
+    return ""
 
 
 def _why(level: int, depth: int) -> str:
