@@ -133,7 +133,8 @@ def _table(facts: dict[str, Any]) -> str:
     columns = ("nodes", "edges", "depth", "parameters")
     lines += ["", "".join([f"{'strategy':<12}", *(f"{column:>12}" for column in columns)])]
     for name, cost in facts["costs"].items():
-        lines.append("".join([f"{name:<12}", *(f"{cost[column]:>12}" for column in columns)]))
+        row = [f"{name:<12}", *(f"{cost[column]:>12}" for column in columns)]
+        lines.append("".join([*row, cost["checked"] and f"  checked {cost['checked']}"]))
     return "\n".join(lines)
 
 

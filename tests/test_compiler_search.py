@@ -17,7 +17,7 @@ from kanstudio.compiler.levels import LevelGraph
 from kanstudio.compiler.normal import Affine, Apply, Core, Product, Sum, Variable
 from kanstudio.compiler.order import crossings, untangled
 from kanstudio.compiler.read import read
-from kanstudio.compiler.search import RULES, related, smallest
+from kanstudio.compiler.search import RULES, related, smaller
 from kanstudio.compiler.shared import trees
 from kanstudio.datasets import feynman_problems
 from kanstudio.errors import CompileError
@@ -214,7 +214,7 @@ def test_crossed_pairs_are_untangled():
     a, b, c, d, e, f = symbols
     formula = sympy.sin(a * f) + sympy.exp(b * e) + sympy.tanh(c * d)
     roots = Interner().roots([read(formula, names)])
-    plan, _ = smallest(roots, 6, 0)
+    (plan,) = smaller(roots, 6, 0)
     assert plan.cost[0] == 9
     pairs = trees([read(sympy.sin(e + f) + sympy.exp(c + d) + sympy.tanh(a + b), names)], 6)
     assert crossings(untangled(pairs)) == 0

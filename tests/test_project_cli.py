@@ -36,6 +36,7 @@ def test_compile_compares_the_layouts(capsys: pytest.CaptureFixture[str]) -> Non
     facts = json.loads(capsys.readouterr().out)
     assert (facts["strategy"], facts["edges"]) == ("tree", facts["costs"]["tree"]["edges"])
     assert facts["costs"]["shared"]["edges"] < facts["edges"]
+    assert facts["costs"]["tree"]["checked"] == ""
     assert run("compile", "x*y + x*z") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[-3:]] == ["shared", "compact", "tree"]
@@ -301,3 +302,11 @@ def test_the_readmes_commands_run(
 
 def test_complaint_of_any_error_is_text() -> None:
     assert cli.complaint(KanStudioError("no")) == "kanstudio: no"
+
+
+def test_compile_says_how_a_smaller_form_was_checked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("compile", "x y + x z") == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("shared"))
+    assert line.endswith("checked symbolically and at 24 points")

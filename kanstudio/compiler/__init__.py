@@ -12,6 +12,10 @@ module. A strategy says how the level graph is made:
 - "compact": as shared, and what depends on one value alone is one edge, with a composed
   function (compact.py).
 - "tree": one tree per output, as pykan lays it out (tree.py).
+
+What a search finds is taken only if it is proven to be what was typed (proof.py, with the
+exact constants of exact.py, at points of the field of field.py: point.py, laws.py, at_point.py)
+and keeps its digits (check.py).
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from typing import Literal, get_args
 
 import sympy
 
-from kanstudio.compiler.check import agrees
+from kanstudio.compiler.check import checked
 from kanstudio.compiler.cost import Cost, cost_of, cost_of_graph
 from kanstudio.compiler.evaluate import sympy_function
 from kanstudio.compiler.levels import LevelGraph
@@ -125,8 +129,8 @@ def _graph(
     if strategy == "tree":
         return trees(roots, len(names))
 
-    def check(graph: LevelGraph) -> bool:
-        return agrees(graph, expressions, names)
+    def check(graph: LevelGraph) -> LevelGraph | None:
+        return checked(graph, expressions, names)
 
     layout = shared if strategy == "shared" else compact
     return layout(roots, len(names), check, search_s)

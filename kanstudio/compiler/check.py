@@ -1,8 +1,18 @@
-"""Is a layout what the formula says? Asked of forms that a search has found."""
+"""Is a layout what the formula says? Asked once, of the form that a search has found.
+
+A form is taken if both checks say yes, and each sees what the other does not:
+
+- symbolic (proof.py): it is the same formula, exactly, for every input at which the formula
+  has a real value. A form that no law known there proves is refused, right or not.
+- numeric: its outputs in float64, at random points, keep the digits.
+
+Else the next best form is asked, and at last the formula is laid out as it was typed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import sympy
@@ -11,11 +21,21 @@ import torch
 from kanstudio import functions
 from kanstudio.compiler.evaluate import sympy_function
 from kanstudio.compiler.levels import LevelGraph
+from kanstudio.compiler.proof import proven
 from kanstudio.network.network import FloatArray
 
 TOLERANCE = 1e-9
 _RANGES = ((-2.0, 2.0), (0.1, 1.5), (1.0, 4.0))
 _POINTS = 8
+
+
+def checked(
+    graph: LevelGraph, expressions: Sequence[sympy.Expr], names: Sequence[str]
+) -> LevelGraph | None:
+    """The graph, with a note of the check; None unless it is proven and keeps its digits."""
+    if not (agrees(graph, expressions, names) and proven(graph, expressions, names)):
+        return None
+    return replace(graph, checked=f"symbolically and at {_POINTS * len(_RANGES)} points")
 
 
 def agrees(graph: LevelGraph, expressions: Sequence[sympy.Expr], names: Sequence[str]) -> bool:
@@ -39,11 +59,11 @@ def values(graph: LevelGraph, x: FloatArray) -> FloatArray:
             for subnode in node.subnodes:
                 total = zero
                 for connection in subnode.connections:
-                    a, b, c, d = connection.affine
+                    a, b, c, d = map(float, connection.affine)
                     function = functions.get(connection.function).torch
                     total = total + c * function(a * below[connection.source] + b) + d
-                product = product * (subnode.scale * total + subnode.bias)
-            above.append(node.scale * product + node.bias)
+                product = product * (float(subnode.scale) * total + float(subnode.bias))
+            above.append(float(node.scale) * product + float(node.bias))
         below = above
     result: FloatArray = torch.stack(below, dim=1).numpy()
     return result

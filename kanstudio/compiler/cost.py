@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kanstudio.compiler.levels import LevelGraph
 from kanstudio.network.network import Network
@@ -16,13 +16,16 @@ class Cost:
 
     nodes: nodes above the inputs. edges: active edges, the identities that carry values
     included. depth: layers. parameters: numbers that training can change in the active
-    fronts (four for a symbolic front; coefficients and two scales for a spline).
+    fronts (four for a symbolic front; coefficients and two scales for a spline). checked: how
+    the form that a compiler's search found was compared with what was typed; "" for a formula
+    that is laid out as it was typed, and for any other network.
     """
 
     nodes: int
     edges: int
     depth: int
     parameters: int
+    checked: str = field(default="", compare=False)
 
 
 def cost_of(network: Network) -> Cost:
@@ -44,4 +47,4 @@ def cost_of_graph(graph: LevelGraph) -> Cost:
         for node in level
         for subnode in node.subnodes
     )
-    return Cost(nodes, edges, graph.height, _PER_EDGE * edges)
+    return Cost(nodes, edges, graph.height, _PER_EDGE * edges, graph.checked)

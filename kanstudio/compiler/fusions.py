@@ -7,10 +7,10 @@ Each rule takes a core and yields forms that equal it wherever it has a real val
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from kanstudio import functions
+from kanstudio.compiler import exact
 from kanstudio.compiler.monomial import Base, Exponent, Monomial, monomial, power, power_of
 from kanstudio.compiler.normal import (
     Affine,
@@ -48,26 +48,26 @@ def fused(core: Core) -> Iterator[Affine]:
 def _power_of_function(exponent: Exponent, argument: Affine, inner: Apply) -> Iterator[Affine]:
     scale, bias, u = argument.scale, argument.bias, inner.argument
     if inner.function == "exp" and exponent == -1 and scale * bias > 0:
-        shifted = add([(-1.0, u), (1.0, constant(math.log(bias / scale)))])
-        yield multiply([constant(1 / bias), apply("sigmoid", shifted)])
+        shifted = add([(-1.0, u), (1.0, constant(exact.log(exact.quotient(bias, scale))))])
+        yield multiply([constant(exact.quotient(1, bias)), apply("sigmoid", shifted)])
     if bias != 0:
         return
     if exponent == -1 and inner.function in _RECIPROCALS:
-        yield multiply([constant(1 / scale), apply(_RECIPROCALS[inner.function], u)])
+        yield multiply([constant(exact.quotient(1, scale)), apply(_RECIPROCALS[inner.function], u)])
     elif inner.function == "exp" and (isinstance(exponent, int) or scale > 0):
         power = float(exponent)
-        yield multiply([constant(scale**power), apply("exp", add([(power, u)]))])
+        yield multiply([constant(exact.power(scale, exponent)), apply("exp", add([(power, u)]))])
     elif exponent == 0.5 and inner.function == "x^2" and scale > 0:
-        yield multiply([constant(math.sqrt(scale)), apply("abs", u)])
+        yield multiply([constant(exact.power(scale, 0.5)), apply("abs", u)])
     elif isinstance(exponent, int) and exponent % 2 == 0 and inner.function == "abs":
         name = functions.power_name(exponent)
-        yield multiply([constant(scale**exponent), apply(name, u)])
+        yield multiply([constant(exact.power(scale, exponent)), apply(name, u)])
 
 
 def _exp_of_log(argument: Affine, inner: Apply) -> Affine:
     """``exp(p * log(u) + q) -> e**q * u**p``."""
     name = functions.power_name(argument.scale)
-    return multiply([constant(math.exp(argument.bias)), apply(name, inner.argument)])
+    return multiply([constant(exact.exp(argument.bias)), apply(name, inner.argument)])
 
 
 def _is_even_power(core: Apply) -> bool:
@@ -177,8 +177,8 @@ def _collected(a: float, left: Core, b: float, right: Core) -> Affine | None:
     if names == ("exp", "exp") and _opposite(u, right.argument) and abs(a) == abs(b) and a > 0:
         return multiply([constant(2 * a), apply("cosh" if b > 0 else "sinh", u)])
     if names == ("sin", "cos") and _same(u, right.argument):
-        shifted = add([(1.0, u), (1.0, constant(math.atan2(b, a)))])
-        return multiply([constant(math.hypot(a, b)), apply("sin", shifted)])
+        size, phase = exact.polar(a, b)
+        return multiply([constant(size), apply("sin", add([(1.0, u), (1.0, constant(phase))]))])
     return None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from kanstudio.compiler.exact import quotient
 from kanstudio.compiler.normal import (
     Affine,
     Apply,
@@ -19,14 +20,7 @@ from kanstudio.compiler.normal import (
     apply,
     multiply,
 )
-
-_ODD = frozenset({
-    "1/x", "x^3", "x^5", "sin", "tan", "cot", "csc", "arcsin", "arctan", "sinh", "tanh",
-    "arcsinh", "arctanh", "cbrt", "erf", "erfinv", "sgn", "j1", "i1",
-})  # fmt: skip
-_EVEN = frozenset(
-    {"x^2", "x^4", "x^6", "cos", "sec", "cosh", "abs", "gaussian", "sinc", "j0", "i0"}
-)
+from kanstudio.compiler.parity import EVEN, ODD
 
 
 def operands(core: Core) -> list[Core]:
@@ -111,9 +105,9 @@ class Interner:
 
     def apply(self, function: str, argument: Affine) -> Affine:
         sign = 1.0
-        has_parity = function in _EVEN or function in _ODD
+        has_parity = function in EVEN or function in ODD
         if has_parity and argument.core and argument.bias == 0 and argument.scale < 0:
-            sign = -1.0 if function in _ODD else 1.0
+            sign = -1.0 if function in ODD else 1.0
             argument = Affine(-argument.scale, argument.core, 0.0)
         made = self._interned(apply(function, argument))
         return made if sign > 0 else Affine(-made.scale, made.core, -made.bias)
@@ -128,12 +122,12 @@ class Interner:
                 key = frozenset((weight / first, id(term)) for weight, term in terms)
                 core = self._once(("sum", key), made.core)
                 assert isinstance(core, Sum)
-                ratio = first / min(core.terms, key=lambda term: id(term[1]))[0]
+                ratio = quotient(first, min(core.terms, key=lambda term: id(term[1]))[0])
             case Product():
                 key = _factor_counts(made.core)
                 core = self._once(("product", key), made.core)
                 assert isinstance(core, Product)
-                ratio = _weight(made.core) / _weight(core)
+                ratio = quotient(_weight(made.core), _weight(core))
             case Apply():
                 argument = made.core.argument
                 key = (made.core.function, argument.scale, id(argument.core), argument.bias)

@@ -49,10 +49,15 @@ Level = tuple[LevelNode, ...]
 
 @dataclass(frozen=True, slots=True)
 class LevelGraph:
-    """levels[0] stands on the inputs; sources are positions in the level below."""
+    """levels[0] stands on the inputs; sources are positions in the level below.
+
+    checked: how a form that a search has found was compared with what was typed; "" if it
+    is laid out as it was typed.
+    """
 
     n_inputs: int
     levels: tuple[Level, ...]
+    checked: str = ""
 
     @property
     def height(self) -> int:

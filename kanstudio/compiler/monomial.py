@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from kanstudio import functions
+from kanstudio.compiler import exact
 from kanstudio.compiler.normal import (
     Affine,
     Apply,
@@ -94,7 +95,7 @@ def monomial(factors: Iterable[Affine]) -> Monomial:
             scale = _real_power(inner.scale, exponent)
             if scale is not None and inner.core is not None:
                 coefficient *= factor.scale * scale
-                parts.append({Base(inner.core, inner.bias / inner.scale): exponent})
+                parts.append({Base(inner.core, exact.quotient(inner.bias, inner.scale)): exponent})
                 continue
         if factor.bias == 0 and isinstance(factor.core, Product):
             inside = monomial(factor.core.factors)
@@ -102,7 +103,7 @@ def monomial(factors: Iterable[Affine]) -> Monomial:
             parts.append(inside.powers)
             continue
         coefficient *= factor.scale
-        parts.append({Base(factor.core, factor.bias / factor.scale): 1})
+        parts.append({Base(factor.core, exact.quotient(factor.bias, factor.scale)): 1})
     return Monomial(coefficient, _merged(parts))
 
 
@@ -131,4 +132,4 @@ def _real_power(scale: float, exponent: Exponent) -> float | None:
     """``scale ** exponent`` where the same holds for all that it multiplies."""
     if scale < 0 and not isinstance(exponent, int):
         return None
-    return float(scale**exponent) if isinstance(exponent, int) else float(scale ** float(exponent))
+    return exact.power(scale, exponent)

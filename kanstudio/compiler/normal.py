@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from kanstudio import functions
+from kanstudio.compiler.at_point import applied_to
 from kanstudio.errors import CompileError
 
 IDENTITY = "x"
@@ -146,7 +147,8 @@ def apply(function: str, argument: Affine) -> Affine:
     table, value = functions.get(function), torch.tensor(argument.bias, dtype=torch.float64)
     if not table.inside(value):
         raise CompileError(f"{function} has no value at {argument.bias:.6g}", function)
-    return constant(float(table.torch(value)))
+    found = float(table.torch(value))
+    return constant(found if found.is_integer() else applied_to(function, argument.bias, found))
 
 
 def edge(core: Core) -> Edge:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kanstudio.compiler.levels import LevelGraph, LevelNode, moved
 
@@ -105,4 +106,4 @@ def _arranged(graph: LevelGraph, orders: Sequence[Order]) -> LevelGraph:
     for level, order in zip(graph.levels, orders, strict=True):
         levels.append(tuple(moved(level[node], place.__getitem__) for node in order))
         place = _places(order)
-    return LevelGraph(graph.n_inputs, tuple(levels))
+    return replace(graph, levels=tuple(levels))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from kanstudio.compiler import exact
 from kanstudio.compiler.monomial import (
     Base,
     Exponent,
@@ -176,7 +177,9 @@ def divided(core: Core, lifted: bool) -> Iterator[Affine]:
                 # The product itself is core / coefficient of what the factors give.
                 quotient = add([(-bottom.shift, fraction), (1.0, constant(1.0))])
                 rest = whole.without({**below.powers, bottom: -1})
-                yield multiply([constant(1 / below.coefficient), rest.affine, quotient])
+                yield multiply(
+                    [constant(exact.quotient(1, below.coefficient)), rest.affine, quotient]
+                )
 
 
 def _contains(powers: Powers, part: Powers) -> bool:
@@ -203,5 +206,5 @@ def powered(core: Core, products: list[Product]) -> Iterator[Affine]:
         if ratios or ratio != int(ratio) or abs(ratio) < 2:
             continue
         inner = Affine(1.0, other, 0.0)
-        scale = whole.coefficient / root.coefficient ** int(ratio)
+        scale = exact.quotient(whole.coefficient, exact.power(root.coefficient, int(ratio)))
         yield multiply([constant(scale), apply(power_name(int(ratio)), inner)])

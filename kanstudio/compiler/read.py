@@ -9,6 +9,8 @@ import sympy
 
 from kanstudio import functions
 from kanstudio.compiler import evaluate
+from kanstudio.compiler.at_point import constant_residue
+from kanstudio.compiler.exact import exact, log
 from kanstudio.compiler.normal import Affine, Apply, Variable, add, apply, constant, multiply
 from kanstudio.compiler.operations import NUMPY_OPERATIONS
 from kanstudio.compiler.rewrites import REWRITES
@@ -39,12 +41,19 @@ def _form(node: sympy.Basic, arguments: list[Affine], columns: Mapping[str, int]
     if node in (sympy.true, sympy.false):
         return constant(float(node is sympy.true))
     if not arguments:
-        return constant(evaluate.number(node))
+        return constant(_exact(node, evaluate.number(node)))
     if all(argument.core is None for argument in arguments) and not _is_logical(node):
         value = evaluate.constant(node, [argument.bias for argument in arguments])
         if value is not None:
-            return constant(value)
+            return constant(_exact(node, value))
     return _operation(node, arguments, columns)
+
+
+def _exact(node: sympy.Basic, value: float) -> float:
+    """The value, with what it is exactly unless it is a whole number."""
+    if value.is_integer() or node.free_symbols:
+        return value
+    return exact(value, constant_residue(node))
 
 
 def _operation(node: sympy.Basic, arguments: list[Affine], columns: Mapping[str, int]) -> Affine:
@@ -121,7 +130,7 @@ def _power(base: Affine, exponent: Affine, node: sympy.Pow) -> Affine:
         return REWRITES[sympy.Eq](exponent, base)  # 0^0 is 1
     if base.core is None and base.bias < 0 and _is_whole(node.exp):
         sign = apply("cos", multiply([constant(math.pi), exponent]))
-        size = apply("exp", multiply([constant(math.log(-base.bias)), exponent]))
+        size = apply("exp", multiply([constant(log(-base.bias)), exponent]))
         return multiply([sign, size])
     if base.core is None and base.bias < 0:
         raise CompileError(
@@ -142,7 +151,7 @@ def _logarithm(argument: Affine) -> Affine:
     """``log(argument)``, exact for exp(u) even where exp(u) is beyond a 64-bit number."""
     core = argument.core
     if core is None:
-        return constant(math.log(argument.bias))
+        return constant(log(argument.bias))
     if isinstance(core, Apply) and core.function == "exp" and argument.bias == 0 < argument.scale:
-        return add([(1.0, core.argument), (1.0, constant(math.log(argument.scale)))])
+        return add([(1.0, core.argument), (1.0, constant(log(argument.scale)))])
     return apply("log", argument)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import sympy
 
 from kanstudio import functions
+from kanstudio.compiler.exact import quotient
 from kanstudio.compiler.extremes import maximum, minimum, where_holds
 from kanstudio.compiler.normal import Affine, add, apply, constant, multiply
 
@@ -28,7 +29,7 @@ def _difference(left: Affine, right: Affine) -> Affine:
 def _modulo(value: Affine, modulus: Affine) -> Affine:
     if value.core is modulus.core and value.bias == modulus.bias == 0:
         # x mod x is 0, and x*(1/x) may be just below 1.
-        ratio = value.scale / modulus.scale
+        ratio = quotient(value.scale, modulus.scale)
         return multiply([constant(ratio - math.floor(ratio)), modulus])
     if modulus.core is None and not _divides_exactly(modulus.bias):
         # 49*(1/49) is just below 1, so that its fraction is none; 49/49 is 1.
@@ -138,7 +139,7 @@ def _binomial(n: Affine, k: Affine) -> Affine:
     """A polynomial of n for a small whole k."""
     if k.core is None and k.bias in range(_MOST_FACTORS):
         factors = [add([(1.0, n), (1.0, constant(-float(i)))]) for i in range(int(k.bias))]
-        return multiply([constant(1 / math.factorial(int(k.bias))), *factors])
+        return multiply([constant(quotient(1, math.factorial(int(k.bias)))), *factors])
     return _over(_gamma(n, 1.0), _gamma(k, 1.0), _gamma(_difference(n, k), 1.0))
 
 

@@ -1,8 +1,7 @@
 """The search for a cheaper equal form: rewrite, lay out, keep what needs fewer edges.
 
 Greedy: in each round every rule is tried at every place, and the best form stays. What the
-rules do is exact by itself; `compile_network` compares the result with the formula once
-more, at random points.
+rules do is exact by itself; the result is compared with the formula once more (check.py).
 """
 
 from __future__ import annotations
@@ -25,12 +24,13 @@ MAX_CORES = 150
 """Larger formulas are laid out as they are written."""
 
 
-def smallest(roots: Sequence[Affine], n_inputs: int, limit_s: float) -> tuple[Plan, Plan]:
-    """The plan of the interned expressions, and the cheapest found within the time.
+def smaller(roots: Sequence[Affine], n_inputs: int, limit_s: float) -> list[Plan]:
+    """The plan of the interned expressions, then ever cheaper ones, found within the time.
 
     Seconds of this thread's own computing: what else the machine does changes no network.
     """
-    first = best = _Form(roots, n_inputs)
+    best = _Form(roots, n_inputs)
+    plans = [best.plan]
     end = time.thread_time() + limit_s
     trials = 0
     while trials < MAX_TRIALS and time.thread_time() < end:
@@ -48,7 +48,8 @@ def smallest(roots: Sequence[Affine], n_inputs: int, limit_s: float) -> tuple[Pl
         if found is best:
             break
         best = found
-    return first.plan, best.plan
+        plans.append(best.plan)
+    return plans
 
 
 def related(roots: Sequence[Affine]) -> list[Affine]:

@@ -12,11 +12,12 @@ from kanstudio.compiler.levels import LevelGraph, beside
 from kanstudio.compiler.normal import Affine
 from kanstudio.compiler.order import untangled
 from kanstudio.compiler.placed import placed
-from kanstudio.compiler.search import related, smallest
+from kanstudio.compiler.search import related, smaller
 from kanstudio.compiler.tree import tree
 from kanstudio.errors import CompileError
 
-Check = Callable[[LevelGraph], bool]
+Check = Callable[[LevelGraph], LevelGraph | None]
+"""The graph, with how it was checked; None if it is not what was typed."""
 
 
 def trees(roots: Sequence[Affine], n_inputs: int) -> LevelGraph:
@@ -27,7 +28,7 @@ def trees(roots: Sequence[Affine], n_inputs: int) -> LevelGraph:
 def shared(roots: Sequence[Affine], n_inputs: int, check: Check, search_s: float) -> LevelGraph:
     """All outputs in one graph, common subexpressions once; no larger than the trees.
 
-    check: a rewritten form that it refuses is not taken. search_s: seconds for rewriting.
+    check: of a form that it refuses, the next best is taken. search_s: seconds for rewriting.
     """
     return untangled(_best(_candidates(roots, n_inputs, check, search_s)))
 
@@ -53,13 +54,13 @@ def _candidates(
 def _searched(
     roots: Sequence[Affine], n_inputs: int, check: Check, search_s: float
 ) -> list[LevelGraph]:
-    """The layout of the expressions as they are, and a smaller one if one is found."""
-    as_written, found = smallest(roots, n_inputs, search_s)
+    """The layout of the expressions as they are, and the smallest that passes the check."""
+    as_written, *found = smaller(roots, n_inputs, search_s)
     graphs = [placed(as_written.dag, as_written.schedule)]
-    if found is not as_written:
-        rewritten = placed(found.dag, found.schedule)
-        if check(rewritten):
-            graphs.append(rewritten)
+    for plan in reversed(found):
+        rewritten = check(placed(plan.dag, plan.schedule))
+        if rewritten is not None:
+            return [*graphs, rewritten]
     return graphs
 
 
