@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, cast
@@ -25,6 +26,9 @@ from kanstudio.training.settings import Dtype, TrainingSettings
 
 MAX_CACHED = 50_000_000
 """At most so many numbers are kept for the B-splines of the inputs."""
+
+CACHE_LINE = 64
+"""Bytes."""
 
 
 def supports(network: Network, settings: TrainingSettings) -> bool:
@@ -56,13 +60,13 @@ class _Samples:
         self.x, self.y = _tiles(x, kernel.dtype), _tiles(y, kernel.dtype)
         n_tiles = -(-len(x) // TILE)
         # What a sample's squared error counts in the mean.
-        self.shares = np.zeros(n_tiles * TILE, dtype=kernel.dtype)
+        self.shares = zeros(n_tiles * TILE, dtype=kernel.dtype)
         share = 1 / self.n if weight is None else weight / weight.sum()
         self.shares[: self.n] = share / y.shape[1]
         n_rows = kernel.n_input_rows
         cache = cache and not kernel.streams and len(x) * n_rows <= MAX_CACHED
         cached = n_tiles if cache else 0
-        self.features = np.zeros((cached, n_rows * TILE), dtype=kernel.dtype)
+        self.features = zeros(cached, n_rows * TILE, dtype=kernel.dtype)
         self.indices = np.zeros(cached * kernel.n_active * TILE, dtype=np.int64)
         if cached:
             kernel.fill(self)
@@ -76,7 +80,21 @@ def _tiles(values: FloatArray, dtype: Any) -> NDArray[Any]:
     # What is beyond the largest float32 becomes infinite, as it does in torch.
     with np.errstate(over="ignore"):
         padded[:n], padded[n:] = values, values[-1]
-    return padded.reshape(n_tiles, TILE, columns).transpose(0, 2, 1).ravel()
+    tiles = zeros(n_tiles, columns, TILE, dtype=dtype)
+    tiles[:] = padded.reshape(n_tiles, TILE, columns).transpose(0, 2, 1)
+    return tiles.ravel()
+
+
+def zeros(*shape: int, dtype: Any) -> NDArray[Any]:
+    """np.zeros from the beginning of a cache line on.
+
+    Vectors are as long as a line: if every one spanned two, products would take half as
+    long again.
+    """
+    size, bytes_each = math.prod(shape), np.dtype(dtype).itemsize
+    room = np.zeros(size + CACHE_LINE // bytes_each, dtype=dtype)
+    first = -room.ctypes.data % CACHE_LINE // bytes_each
+    return room[first : first + size].reshape(shape)
 
 
 class KernelObjective:
@@ -122,7 +140,7 @@ class KernelObjective:
 
     def _make_room(self, sizes: Sizes, n_params: int) -> None:
         def room(size: int) -> NDArray[Any]:
-            return np.zeros(size, dtype=self.dtype)
+            return zeros(size, dtype=self.dtype)
 
         self._work = room(sizes.rows * TILE)
         self._indices: NDArray[np.int64] = np.zeros(sizes.index_rows * TILE, dtype=np.int64)
