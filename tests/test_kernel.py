@@ -19,6 +19,7 @@ from kanstudio.network.network import Network
 from kanstudio.training import Dataset, TrainingSettings
 from kanstudio.training.kernel import KernelObjective, adam, supports
 from kanstudio.training.kernel.fronts import apply
+from kanstudio.training.kernel.objective import CACHE_LINE, zeros
 from kanstudio.training.kernel.penalty import METRICS
 from kanstudio.training.kernel.rows import TILE
 from kanstudio.training.kernel.univariate import CODES, encode, has_code
@@ -185,3 +186,11 @@ def test_a_nan_is_not_hidden(grid):
         broken[index] = np.nan
         assert np.isnan(objective.evaluate(broken).mse)
         assert np.isnan(objective.test_mse(broken))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_rows_begin_at_cache_lines(dtype):
+    for n in (1, 3, 1001, 70_000):
+        made = zeros(n, 2, dtype=dtype)
+        assert made.shape == (n, 2) and made.dtype == dtype and not made.any()
+        assert made.ctypes.data % CACHE_LINE == 0 and made.flags.c_contiguous
