@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any, ClassVar
 
 import panel as pn
@@ -15,6 +16,7 @@ from kanstudio.app.component import Message, Part, asset, script
 from kanstudio.app.desk import Desk
 from kanstudio.app.keeping import Keeping, Work
 from kanstudio.app.lobby import Lobby, is_token
+from kanstudio.app.policy import new_nonce, policy, signed
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.app.share import shared_document
 from kanstudio.app.simplifier import Simplifier
@@ -35,6 +37,10 @@ TICK_MS = 50
 TEMPLATE = """
 {% extends base %}
 {% block title %}KAN Studio{% endblock %}
+{% block preamble %}
+<meta http-equiv="Content-Security-Policy" content="{{ policy }}">
+{% endblock %}
+{% block js_resources %}{{ signed(bokeh_js) }}{% endblock %}
 {% block postamble %}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>{{ tokens }}
@@ -42,8 +48,9 @@ html, body { height: 100%; margin: 0; overflow: hidden; background: var(--ks-gro
 .room-root { width: 100vw; height: 100vh; }
 </style>
 {% endblock %}
-{% block contents %}
+{% block inner_body %}
 <div class="room-root">{{ embed(roots.studio) }}</div>
+{{ signed(plot_script) }}
 {% endblock %}
 """
 
@@ -195,7 +202,10 @@ def create_page(runner: Callable[[], Trainer], lobby: Lobby[Work] | None = None)
         studio.close()
 
     pn.state.on_session_destroyed(gone)
+    nonce = new_nonce()
     template = Template(TEMPLATE)
+    template.add_variable("policy", policy(nonce))
+    template.add_variable("signed", partial(signed, nonce))
     template.add_variable("tokens", asset("tokens.css"))
     template.add_panel("studio", studio.shell)
     return template
