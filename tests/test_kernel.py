@@ -17,7 +17,8 @@ from kanstudio.network.edits import random_spline_network
 from kanstudio.network.forward import edge_values, nodes_from_sums, program, tensors
 from kanstudio.network.network import Network
 from kanstudio.training import Dataset, TrainingSettings
-from kanstudio.training.kernel import KernelObjective, adam, supports
+from kanstudio.training.kernel import KernelObjective, adam, panels, supports
+from kanstudio.training.kernel.compiled import compiled
 from kanstudio.training.kernel.fronts import apply
 from kanstudio.training.kernel.objective import CACHE_LINE, zeros
 from kanstudio.training.kernel.penalty import METRICS
@@ -102,6 +103,37 @@ def test_regulariser_and_gradient_are_those_of_autograd(case, chosen, weighted):
         assert_same(found.mse, expected.mse)
         assert_same(found.reg, expected.reg, condition)
         assert_same(found.gradient, expected.gradient, condition)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("registers", [(64, 4), (32, 2), (16, 4), (16, 2)])
+def test_panels_are_products_of_matrices_on_every_cpu(registers, dtype, monkeypatch):
+    for name, value in zip(("_BYTES", "_ABREAST"), registers, strict=True):
+        monkeypatch.setattr(panels, name, value)
+    rng = np.random.default_rng(0)
+    n_rows, start, width = 7, 3, registers[0] * registers[1] // np.dtype(dtype).itemsize
+    x, g = (rng.normal(size=(rows, TILE)).astype(dtype) for rows in (n_rows, 4))
+    w = rng.normal(size=(4, n_rows + start)).astype(dtype)
+
+    # Functions of their own for these registers.
+    @compiled(relaxed=False)
+    def weigh(*args):
+        panels.weigh_panel(*args)
+
+    @compiled(relaxed=False)
+    def multiply(*args):
+        panels.product_panel(*args)
+
+    found, n = g.copy(), w.shape[1]
+    for t in range(0, TILE, width):
+        weigh(x.ravel(), t, TILE, w.ravel(), start, n, found.ravel(), t, n_rows)
+    limit = 50 * np.finfo(dtype).eps
+    assert np.abs(found - (g + w[:, start:] @ x)).max() < limit
+    sums = w.copy()
+    multiply(x.ravel(), TILE, TILE, g.ravel(), 0, sums.ravel(), start, n)
+    expected = w[:, start : start + 4] + g @ x[1:5].T
+    assert np.abs(sums[:, start : start + 4] - expected).max() < 20 * limit
+    assert np.array_equal(sums[:, :start], w[:, :start])
 
 
 def least_deviation(network: Network, x: np.ndarray) -> float:

@@ -61,8 +61,8 @@ class TrainingSettings:
     - dtype: of the arithmetic, in torch and in the compiled kernel; the parameters themselves
       and the optimiser's memory are float64 on the CPU whatever it says. "auto" is float32
       for Adam on cuda, where float64 is 2 to 64 times slower, and for everything on mps,
-      which has no other; elsewhere it is float64. On the CPU float32 makes wide networks up
-      to twice as fast, small ones hardly, and it stalls L-BFGS near a loss of 1e-6.
+      which has no other; elsewhere it is float64. On the CPU a step in float32 takes
+      about half the time, but L-BFGS stalls near a loss of 1e-6.
     """
 
     optimizer: Optimizer = "Adam"

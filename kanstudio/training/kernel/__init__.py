@@ -3,7 +3,7 @@
 One source, compiled for float64 and for float32: what the arrays are, the arithmetic is.
 
 - plan, knots: a network as arrays of numbers that compiled code can read.
-- rows: arithmetic on rows of samples, in blocks of four by four.
+- rows, panels: arithmetic on rows of samples; products of matrices.
 - elementary, single, either: exp, log, sin, cos in float64, in float32, in what is asked for.
 - univariate, fronts: the functions of symbolic edges, with derivatives.
 - splines, blocks: B-splines of a tile of samples, and sums over the edges of a layer.

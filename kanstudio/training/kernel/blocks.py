@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kanstudio.training.kernel.compiled import compiled
+from kanstudio.training.kernel.panels import PANEL, product_panel, weigh_panel
 from kanstudio.training.kernel.plan import LOCAL
 from kanstudio.training.kernel.rows import (
     F0,
@@ -13,16 +14,14 @@ from kanstudio.training.kernel.rows import (
     at,
     four,
     product_row,
-    product_square,
     slope_column,
     slope_row,
     slope_square,
     weigh_row,
-    weigh_square,
 )
 
-FEW, MANY = 8, 96
-"""Rows that stay in the first and in the second cache while they are used again and again."""
+MANY = 96
+"""Rows that stay in the cache while they are used again and again."""
 
 
 @compiled(relaxed=False)
@@ -46,10 +45,12 @@ def weigh_block(layer, block, source, row, begin, end, weights, work):  # type: 
     out, n_rows, fours = layer.sum_row + block.subnode, block.n_rows, 4 * block.n_fours
     for start in range(begin, end, MANY):
         stop = min(start + MANY, end)
+        count, panel = U(stop - start), U(PANEL // work.itemsize)
         for j in range(0, fours, 4):
-            for r in range(start, stop, 4):
-                first = block.weights + j * n_rows + r
-                weigh_square(source, row + r, weights, first, n_rows, work, out + j)
+            w, y = U(block.weights + j * n_rows + start), at(out + j)
+            for t in range(U(0), T1, panel):
+                x = at(row + start) + t
+                weigh_panel(source, x, T1, weights, w, U(n_rows), work, y + t, count)
     for j in range(fours, block.n_subnodes):
         first = block.weights + j * n_rows + begin
         weigh_row(source, row + begin, end - begin, weights, first, work, out + j)
@@ -59,12 +60,12 @@ def weigh_block(layer, block, source, row, begin, end, weights, work):  # type: 
 def product_block(layer, block, source, row, begin, end, work, sums):  # type: ignore[no-untyped-def]
     """The reverse of weigh_block: derivatives by the weights."""
     given, n_rows, fours = layer.dsum_row + block.subnode, block.n_rows, 4 * block.n_fours
-    for start in range(begin, end, FEW):
-        stop = min(start + FEW, end)
+    for start in range(begin, end, MANY):
+        stop = min(start + MANY, end)
         for j in range(0, fours, 4):
             for r in range(start, stop, 4):
-                first = block.weights + j * n_rows + r
-                product_square(source, row + r, work, given + j, sums, first, n_rows)
+                s = U(block.weights + j * n_rows + r)
+                product_panel(source, at(row + r), T1, work, at(given + j), sums, s, U(n_rows))
     for j in range(fours, block.n_subnodes):
         first = block.weights + j * n_rows + begin
         product_row(source, row + begin, end - begin, work, given + j, sums, first)

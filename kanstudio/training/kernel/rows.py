@@ -1,9 +1,9 @@
-"""Arithmetic on rows of samples: what a step spends its time in.
+"""Arithmetic on rows of samples.
 
 A row is TILE neighbouring numbers of a flat array, one per sample, and row r begins at
 ``r * TILE``. Positions are unsigned and loops have a constant length: only then does LLVM
-turn a loop into plain vector code. Blocks of four rows by four rows keep 16 factors or
-sums in registers, so that arithmetic and not memory sets the speed.
+turn a loop into plain vector code. Blocks of four rows by four rows keep 16 factors in
+registers, so that arithmetic and not memory sets the speed.
 """
 
 from __future__ import annotations
@@ -90,20 +90,6 @@ def load_square(w, first, stride):  # type: ignore[no-untyped-def]
 
 
 @compiled(relaxed=True)
-def weigh_square(source, row, weights, first, stride, work, out):  # type: ignore[no-untyped-def]
-    """Add to 4 rows of work from ``out`` 4 rows of source, by a 4 x 4 part of weights."""
-    a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q = load_square(weights, first, stride)
-    x, y = at(row), at(out)
-    for t in range(T1):
-        r, s = source[x + t], source[x + T1 + t]
-        u, v = source[x + T2 + t], source[x + T3 + t]
-        work[y + t] += a * r + b * s + c * u + d * v
-        work[y + T1 + t] += e * r + f * s + g * u + h * v
-        work[y + T2 + t] += i * r + j * s + k * u + m * v
-        work[y + T3 + t] += n * r + o * s + p * u + q * v
-
-
-@compiled(relaxed=True)
 def weigh_row(source, row, n_rows, weights, first, work, out):  # type: ignore[no-untyped-def]
     """Add to one row of work n_rows rows of source."""
     y = at(out)
@@ -124,28 +110,6 @@ def weigh_row(source, row, n_rows, weights, first, work, out):  # type: ignore[n
         for t in range(T1):
             work[y + t] += a * source[x + t]
         i += 1
-
-
-@compiled(relaxed=True)
-def product_square(source, row, work, given, sums, first, stride):  # type: ignore[no-untyped-def]
-    """Add the scalar products of 4 rows of work with 4 of source to a 4 x 4 part of sums."""
-    a = b = c = d = e = f = g = h = i = j = k = m = n = o = p = q = F0
-    x, y = at(row), at(given)
-    for t in range(T1):
-        r, s = source[x + t], source[x + T1 + t]
-        u, v = source[x + T2 + t], source[x + T3 + t]
-        w = work[y + t]
-        a, b, c, d = a + w * r, b + w * s, c + w * u, d + w * v
-        w = work[y + T1 + t]
-        e, f, g, h = e + w * r, f + w * s, g + w * u, h + w * v
-        w = work[y + T2 + t]
-        i, j, k, m = i + w * r, j + w * s, k + w * u, m + w * v
-        w = work[y + T3 + t]
-        n, o, p, q = n + w * r, o + w * s, p + w * u, q + w * v
-    add_four(sums, first, a, b, c, d)
-    add_four(sums, first + stride, e, f, g, h)
-    add_four(sums, first + 2 * stride, i, j, k, m)
-    add_four(sums, first + 3 * stride, n, o, p, q)
 
 
 @compiled(relaxed=False)
