@@ -14,7 +14,7 @@ import torch
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
-PARTS = ("speed", "training", "wide", "scaling", "snap", "gpu", "compiler")
+PARTS = ("speed", "training", "wide", "scaling", "snap", "cluster", "gpu", "compiler")
 """Parts of the page; the module of the same name has ``measured(rounds)``."""
 
 MORE_PARTS = ("peers",)

@@ -20,7 +20,7 @@ from kanstudio.network.forward import evaluate
 from kanstudio.network.network import Network
 from kanstudio.training import Dataset, TrainingSettings, train
 from kanstudio.training.handle import RunHandle, RunStatus
-from kanstudio.training.progress import Progress
+from kanstudio.training.progress import Progress, Records
 from kanstudio.training.runner import Runner
 from kanstudio.training.worker import Start, Update
 
@@ -191,7 +191,8 @@ def test_a_run_that_kills_its_worker_is_given_up(runner, network, data):
 def test_a_run_that_gets_on_is_never_given_up(network, data):
     handle = RunHandle(NobodysRunner(), 1, Start(network, data, LONG))
     for step in range(1, 20):
-        handle.take(Update((Progress(step, 1.0, 1.0),), "running", network=pickle.dumps(network)))
+        news = Records.of([Progress(step, 1.0, 1.0)])
+        handle.take(Update("running", progress=news, network=pickle.dumps(network)))
         assert handle.order_again() is not None
     assert [handle.order_again() is None for _ in range(4)] == [False, False, True, True]
 
@@ -297,4 +298,7 @@ def test_closing_twice_is_safe_and_ends_the_workers(network, data):
 
 
 def test_networks_survive_pickling(network):
-    assert pickle.loads(pickle.dumps(network)).same_values(network)
+    copy = pickle.loads(pickle.dumps(network))
+    assert copy.same_values(network)
+    with pytest.raises(ValueError, match="read-only"):
+        copy.layers[0].coef[:] = 0

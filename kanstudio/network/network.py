@@ -7,6 +7,8 @@ fronts is ``(subnode, source)``.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -122,6 +124,25 @@ class Layer:
         """The same layer with some arrays replaced (copied and frozen)."""
         values: dict[str, Any] = {name: frozen(array) for name, array in arrays.items()}
         return replace(self, **values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # One block: as many small arrays take pickle longer, and would come back writable.
+        arrays = [array for _, array in self.arrays()]
+        block = np.concatenate([array.ravel() for array in arrays]).tobytes()
+        return _unpickled, (self.functions, [array.shape for array in arrays], block)
+
+
+def _unpickled(
+    functions: tuple[tuple[str, ...], ...], shapes: list[tuple[int, ...]], block: bytes
+) -> Layer:
+    numbers, names = np.frombuffer(block), [item.name for item in fields(Layer)]
+    names.remove("functions")
+    ends = itertools.accumulate(map(math.prod, shapes))
+    arrays = {
+        name: numbers[end - math.prod(shape) : end].reshape(shape)
+        for name, shape, end in zip(names, shapes, ends, strict=True)
+    }
+    return Layer(functions=functions, **arrays)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ lost, or comes twice, does no harm.
 
 from __future__ import annotations
 
-import logging
 import pickle
 import threading
 import time
@@ -21,7 +20,7 @@ from kanstudio import __version__
 from kanstudio.errors import KanStudioError
 from kanstudio.training.checks import available_devices
 from kanstudio.training.data import Dataset
-from kanstudio.training.progress import Progress
+from kanstudio.training.progress import Records
 from kanstudio.training.worker import SLICE_S, Hosted, RunState, Start, Update, begin
 
 LEASE_S = 60.0
@@ -119,14 +118,8 @@ def exchange(wishes: dict[str, Wish]) -> dict[str, Answer | None]:
     return {run_id: _box(run_id).ask(wish) for run_id, wish in wishes.items()}
 
 
-def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Dask logs every call from outside; an owner calls twenty times a second."""
-    return record.args != (exchange.__name__,)
-
-
 def describe() -> tuple[str, tuple[str, ...]]:
     """The version of this package on a worker, and the worker's devices."""
-    logging.getLogger("distributed.worker").addFilter(_is_worth_a_line)
     return __version__, available_devices()
 
 
@@ -142,7 +135,6 @@ def host(content: bytes, dataset: Dataset, run_id: str, share: bool) -> Answer:
 
     share: let other tasks of this worker run beside it; a paused run does so anyway.
     """
-    logging.getLogger("distributed.worker").addFilter(_is_worth_a_line)
     order = Start(dataset=dataset, **pickle.loads(content))
     box = _box(run_id, use=True)
     try:
@@ -164,8 +156,8 @@ class _Host:
         self._wish: Wish | None = None
         self._steps = 0
         self._seconds = 0.0
-        self._records: list[Progress] = []
-        self._latest: Update = Update((), "running")
+        self._records = Records()
+        self._latest: Update = Update("running")
         self._kept = -1
         self._moved = False
         self._leave_place = leave_place
@@ -177,7 +169,7 @@ class _Host:
         try:
             self._begin(self._order)
         except KanStudioError as error:
-            return Answer(self._name, 0, Update((), "error", str(error)))
+            return Answer(self._name, 0, Update("error", str(error)))
         try:
             return self._train()
         except (KanStudioError, MemoryError, RuntimeError) as error:
@@ -187,7 +179,7 @@ class _Host:
     def _begin(self, order: Start) -> None:
         self._hosted = begin(order)
         self._began = self._hosted.run.n_steps
-        self._records.clear()
+        self._records = Records()
 
     def _train(self) -> Answer:
         hosted = self._hosted
@@ -242,8 +234,7 @@ class _Host:
         run = self._hosted.run
         new = self._hosted.update(time.monotonic(), keep=False)
         seen = 0 if self._wish is None else self._wish.seen
-        self._records = [record for record in self._records if record.step > seen]
-        self._records += new.progress
+        self._records = self._records.after(seen) + new.progress
         if not self._records:
             new = replace(new, network=None, observed=None)
         elif not new.progress:
@@ -252,7 +243,7 @@ class _Host:
             self._kept = run.n_steps
         self._latest = replace(
             new,
-            progress=tuple(self._records),
+            progress=self._records,
             checkpoint=pickle.dumps(run.checkpoint()) if keep else None,
         )
         done = self._steps - self._hosted.due

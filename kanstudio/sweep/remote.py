@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import math
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
@@ -22,7 +23,8 @@ from distributed import Future as Task
 from kanstudio.errors import TrainingError
 from kanstudio.network.network import Network
 from kanstudio.sweep.cluster import Cluster
-from kanstudio.sweep.host import Answer, Wish, exchange, host, parcel
+from kanstudio.sweep.host import Answer, Wish, host, parcel
+from kanstudio.sweep.line import Line
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.checks import check_fit
 from kanstudio.training.data import Dataset
@@ -37,6 +39,7 @@ KEEP_SHARE = 0.1
 IN_THE_GRAPH = 1 << 20
 """Orders of more bytes are sent beside the graph of tasks, not in it."""
 
+PLACES_EVERY_S = 0.5
 ABSENT_S = 2.0
 
 
@@ -53,6 +56,9 @@ class ClusterRunner:
         self.cluster = cluster
         self._every_s = every_s
         self._share = share
+        self._line = Line()
+        self._places: dict[str, Iterable[str]] = {}
+        self._placed_at = -math.inf
         self._ids = itertools.count(1)
         self._runs: dict[int, RemoteRun] = {}
         self._data: WeakKeyDictionary[Dataset, tuple[Client, asyncio.Future[Task]]] = (
@@ -139,7 +145,7 @@ class ClusterRunner:
         if client.status != "running":
             return  # It tries to connect again, and closes if it cannot.
         try:
-            places: dict[str, Iterable[str]] = await client.processing()
+            places = await self._where(client)
         except OSError:
             return
         for run in list(self._runs.values()):
@@ -162,15 +168,23 @@ class ClusterRunner:
             if run.may_be_given_up and not run.leaving:
                 await self._give_up(client, run)
 
+    async def _where(self, client: Client) -> dict[str, Iterable[str]]:
+        """Which tasks each worker has, as of some visits ago if all runs are among them."""
+        placed = {key for keys in self._places.values() for key in keys}
+        missing = any(run.task is not None and run.key not in placed for run in self._runs.values())
+        if missing or time.monotonic() - self._placed_at >= PLACES_EVERY_S:
+            self._places, self._placed_at = await client.processing(), time.monotonic()
+        return self._places
+
     def _place(self, client: Client, run: RemoteRun, *, there_are_workers: bool) -> None:
         if run.stopping:
-            self._end(run, Update((), "stopped"))
+            self._end(run, Update("stopped"))
         elif there_are_workers:
             run.leaving = True
             self._errand(self._send(client, run), [run])
         else:
             words = f"waiting for a worker at {self.cluster.address or 'this machine'}"
-            run.take(Update((), run.state, words))
+            run.take(Update(run.state, words))
 
     async def _send(self, client: Client, run: RemoteRun) -> None:
         """Make a task of a run."""
@@ -201,8 +215,9 @@ class ClusterRunner:
         begun = time.monotonic()
         try:
             wishes = {run.key: run.wish(begun) for run in runs}
-            answers = (await client.run(exchange, wishes, workers=[place]))[place]
+            answers = await self._line.exchange(client, place, wishes)
         except OSError:
+            self._placed_at = -math.inf
             return  # Dask will notice if the worker is gone.
         finally:
             self._asked.discard(place)
@@ -217,12 +232,12 @@ class ClusterRunner:
     async def _dismiss(self, client: Client, place: str, key: str) -> None:
         """After a break in the line a worker may still be at what nobody waits for."""
         with contextlib.suppress(OSError):
-            await client.run(exchange, {key: Wish(stop=True)}, workers=[place])
+            await self._line.exchange(client, place, {key: Wish(stop=True)})
 
     async def _give_up(self, client: Client, run: RemoteRun) -> None:
         """Stop a run that waits for a place."""
         await client.cancel([run.task])
-        self._end(run, Update((), "stopped"))
+        self._end(run, Update("stopped"))
 
     async def _settle(self, client: Client, run: RemoteRun) -> None:
         """A task is over: its result, or what to do without one."""
@@ -244,7 +259,7 @@ class ClusterRunner:
         if error is not None and not killed:
             self._fail([run], f"the run failed on its worker: {error}")
         elif run.stopping:
-            self._end(run, Update((), "stopped"))
+            self._end(run, Update("stopped"))
         # Dask itself has tried some times before it says so.
         elif (killed and not run.has_moved) or not run.again():
             self._fail([run], "its workers ended again and again; the run is over")
@@ -253,7 +268,7 @@ class ClusterRunner:
 
     def _fail(self, runs: Iterable[RemoteRun], message: str) -> None:
         for run in list(runs):
-            self._end(run, Update((), "error", message))
+            self._end(run, Update("error", message))
 
     def _end(self, run: RemoteRun, update: Update | None = None) -> None:
         if update is not None:

@@ -12,7 +12,7 @@ from kanstudio.errors import TrainingError
 from kanstudio.network.network import Network
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.data import Dataset
-from kanstudio.training.progress import Progress
+from kanstudio.training.progress import Progress, Records
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.worker import Observer, RunState, Start, Update
 
@@ -71,7 +71,7 @@ class RunHandle:
         self._runner = runner
         self._order = order
         self._lock = threading.Lock()
-        self._progress: list[Progress] = []
+        self._progress: list[Records] = []
         self._latest: tuple[bytes | None, bytes | None] = (None, None)
         self._checkpoint: bytes | None = None
         self._n_steps = 0
@@ -120,12 +120,12 @@ class RunHandle:
     def poll(self) -> RunStatus:
         """Everything since the last poll."""
         with self._lock:
-            progress, self._progress = tuple(self._progress), []
+            news, self._progress = self._progress, []
             (network, observed), self._latest = self._latest, (None, None)
             state, message = self._state, self._message
         return RunStatus(
-            progress,
-            None if network is None else _frozen(pickle.loads(network)),
+            tuple(progress for records in news for progress in records),
+            None if network is None else pickle.loads(network),
             state,
             message,
             None if observed is None else pickle.loads(observed),
@@ -145,18 +145,19 @@ class RunHandle:
             if self.ended:
                 return
             # After a restart the steps since the checkpoint come a second time.
-            news = [progress for progress in update.progress if progress.step > self._n_steps]
-            self._progress += news
-            if news and update.network is not None:
-                self._latest = update.network, update.observed
-                self._n_steps = news[-1].step
+            news = update.progress.after(self._n_steps)
+            if news:
+                self._progress.append(news)
+                if update.network is not None:
+                    self._latest = update.network, update.observed
+                    self._n_steps = news.last
             if update.checkpoint is not None:
                 self._checkpoint = update.checkpoint
             self._state, self._message = update.state, update.message
 
     def fail(self, message: str) -> None:
         """The run cannot go on; its last snapshot stays."""
-        self.take(Update((), "error", message))
+        self.take(Update("error", message))
 
     def order_again(self) -> Start | None:
         """The order to go on from the last checkpoint; None after too many attempts.
@@ -170,14 +171,6 @@ class RunHandle:
             return None
         checkpoint = self.checkpoint() or self._order.checkpoint
         return replace(self._order, checkpoint=checkpoint, paused=self._paused)
-
-
-def _frozen(network: Network) -> Network:
-    """Pickling loses the read-only flag of arrays."""
-    for layer in network.layers:
-        for _, array in layer.arrays():
-            array.flags.writeable = False
-    return network
 
 
 def checked_observer(observer: Callable[..., Any] | None) -> Observer | None:

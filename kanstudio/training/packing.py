@@ -7,12 +7,13 @@ subnode_scale, subnode_bias, node_scale, node_bias. Edges are sorted by (subnode
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kanstudio.network.network import FloatArray, Layer, Network, frozen
+from kanstudio.network.network import FloatArray, Layer, Network
 
 IntArray = NDArray[np.int64]
 
@@ -108,7 +109,7 @@ def packing(network: Network, *, affine_trainable: bool = False) -> Packing:
 def _unpack_layer(plan: LayerPacking, layer: Layer, params: FloatArray) -> Layer:
     if plan.stop == plan.start:
         return layer
-    arrays: dict[str, FloatArray] = {}
+    arrays: dict[str, Any] = {}
     if len(plan.spline_edges):
         block = params[plan.start : plan.symbolic_start].reshape(-1, plan.n_basis + 2)
         rows, columns = plan.spline_edges.T
@@ -129,6 +130,8 @@ def _unpack_layer(plan: LayerPacking, layer: Layer, params: FloatArray) -> Layer
     if plan.affine_maps:
         for name in AFFINE_FIELDS:
             size = getattr(layer, name).size
-            arrays[name] = params[at : at + size]
+            arrays[name] = params[at : at + size].copy()
             at += size
-    return layer.with_arrays(**{name: frozen(values) for name, values in arrays.items()})
+    for values in arrays.values():
+        values.flags.writeable = False
+    return replace(layer, **arrays)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from kanstudio.errors import TrainingError
-from kanstudio.network.network import FloatArray, Network
+from kanstudio.network.network import Network
 from kanstudio.network.outside import Outside, outside
 from kanstudio.training.checkpoint import Checkpoint, best_after
 from kanstudio.training.choice import choose_for, make_optimizer
@@ -110,6 +110,8 @@ class TrainingRun(Iterator[Progress]):
         loss_fn: LossFunction | None,
     ) -> None:
         self._material = Material(start, source, backend, loss_fn)
+        # No step changes the structure, and to find the layout takes as long as a snapshot.
+        self._layout = packing(start.network, affine_trainable=start.settings.affine_trainable)
         self.state: State = "running"
         self.message = ""
         self._at = start
@@ -185,8 +187,7 @@ class TrainingRun(Iterator[Progress]):
         network, params = at.network, at.params
         if self.state == "finished" and self.settings.stops_after and at.best is not None:
             network, params = at.best.network, at.best.params
-        affine = self.settings.affine_trainable
-        return packing(network, affine_trainable=affine).unpack(network, params)
+        return self._layout.unpack(network, params)
 
     def losses(self) -> Progress:
         """The losses where the run stands, without a step."""
@@ -323,14 +324,14 @@ class TrainingRun(Iterator[Progress]):
         x = x if rows is None else x[rows]
         moved = moved_grid(self.network(), x, self.settings.device)
         objective = self._material.objective_of(moved)
-        params = self._packed(moved)
+        params = self._layout.pack(moved)
         with np.errstate(over="ignore", invalid="ignore"):
             if np.isfinite(params).all() and is_finite(objective.evaluate(params, rows)):
                 self.take_grid(moved, objective)
 
     def take_grid(self, moved: Network, objective: Objective | None = None) -> None:
         """Go on with the network as it is on other grids; objective: of that network."""
-        at, params = self._at, self._packed(moved)
+        at, params = self._at, self._layout.pack(moved)
         self._at = replace(
             at,
             network=moved,
@@ -341,6 +342,3 @@ class TrainingRun(Iterator[Progress]):
         )
         self._material.move(moved, objective)
         self._move_chunks()
-
-    def _packed(self, network: Network) -> FloatArray:
-        return packing(network, affine_trainable=self.settings.affine_trainable).pack(network)

@@ -23,7 +23,7 @@ from kanstudio.functions import UnknownFunctionError
 from kanstudio.network.network import Network
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.data import Dataset
-from kanstudio.training.progress import Progress
+from kanstudio.training.progress import Progress, Records
 from kanstudio.training.run import TrainingRun
 from kanstudio.training.settings import TrainingSettings
 
@@ -58,9 +58,9 @@ class Update:
     network, comes more seldom.
     """
 
-    progress: tuple[Progress, ...]
     state: RunState
     message: str = ""
+    progress: Records = field(default_factory=Records)
     network: bytes | None = None
     observed: bytes | None = None
     checkpoint: bytes | None = None
@@ -109,9 +109,9 @@ class Hosted:
         keep: with a checkpoint; None: if the last is a second old, or the run stands still.
         """
         self.sent_at, self.told = now, self.state
-        progress, self.news = tuple(self.news), []
+        progress, self.news = Records.of(self.news), []
         if not progress:
-            return Update((), self.state, self.run.message)
+            return Update(self.state, self.run.message)
         network = self.run.network()
         observed, message = None, self.run.message
         if self.order.observer is not None:
@@ -125,7 +125,7 @@ class Hosted:
             keep = now - self.kept_at >= KEEP_EVERY_S or self.state != "running"
         if keep:
             self.kept_at, kept = now, pickle.dumps(self.run.checkpoint())
-        return Update(progress, self.state, message, pickle.dumps(network), observed, kept)
+        return Update(self.state, message, progress, pickle.dumps(network), observed, kept)
 
 
 def begin(order: Start) -> Hosted:
@@ -177,7 +177,7 @@ class Worker:
         try:
             self._sessions[run_id] = begin(order)
         except TrainingError as error:
-            self._send(run_id, Update((), "error", str(error)))
+            self._send(run_id, Update("error", str(error)))
             return
         self._report(run_id)
 
