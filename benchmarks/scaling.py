@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from benchmarks.shapes import Pair
-from benchmarks.timing import compare, cpu_seconds, dated, figure, silence
+from benchmarks.shapes import IN_BOTH, Pair
+from benchmarks.timing import Row, compare, cpu_seconds, dated, figure, silence
 from kanstudio.training import TrainingRun, TrainingSettings
+from kanstudio.training.settings import Dtype
 
 TEXT = """# How cost grows
 
 One Adam step with the loss on as many test samples, in milliseconds of one core; [2,5,1],
-grid 5 and 1,000 samples where nothing else is said. Made by `python -m benchmarks scaling --write`.
+grid 5 and 1,000 samples where nothing else is said. KAN Studio computes in float64 and, in the
+last two columns, in float32, pykan in float32. Made by `python -m benchmarks scaling --write`.
 
 {dated}
 
@@ -47,8 +49,8 @@ def measured(rounds: int) -> str:
         "\n".join(
             [
                 f"| {what} | KAN Studio, ms | ns for an edge and a sample "
-                "| times faster than pykan |",
-                "|---|---:|---:|---:|",
+                "| times faster than pykan | in float32, ms | times faster than pykan |",
+                "|---|---:|---:|---:|---:|---:|",
                 *(_line(case, rounds) for case in rows),
             ]
         )
@@ -63,8 +65,19 @@ def _line(case: Case, rounds: int) -> str:
     largest = max(a * b for a, b in pairwise(width)) * n_samples
     with_pykan = largest <= LIMIT
     pair = Pair(width, grid, n_samples=n_samples)
+    double, single = (_row(name, pair, dtype, with_pykan, rounds) for dtype, _ in IN_BOTH)
+    each = 1e6 * double.ours_ms / (n_edges * n_samples)
+    ratios = [f"**{row.ratio:.3g}**" if with_pykan else "" for row in (double, single)]
+    return (
+        f"| {name} | {figure(double.ours_ms)} | {each:.3g} | {ratios[0]} "
+        f"| {figure(single.ours_ms)} | {ratios[1]} |"
+    )
+
+
+def _row(name: str, pair: Pair, dtype: Dtype, with_pykan: bool, rounds: int) -> Row:
+    """One Adam step; dtype: of ours."""
     settings = TrainingSettings(
-        optimizer="Adam", learning_rate=1e-4, steps=10_000_000, update_grid=False
+        optimizer="Adam", learning_rate=1e-4, steps=10_000_000, update_grid=False, dtype=dtype
     )
     run = TrainingRun(pair.ours, pair.dataset, settings)
     n_steps = max(int(0.05 / max(cpu_seconds(run.step), 1e-5)), 1)
@@ -81,7 +94,4 @@ def _line(case: Case, rounds: int) -> str:
             )  # fmt: skip
 
     with silence():
-        row = compare(name, ours, theirs, rounds=rounds, ours_count=n_steps, theirs_count=2)
-    each = 1e6 * row.ours_ms / (n_edges * n_samples)
-    ratio = f"**{row.ratio:.3g}**" if with_pykan else ""
-    return f"| {name} | {figure(row.ours_ms)} | {each:.3g} | {ratio} |"
+        return compare(name, ours, theirs, rounds=rounds, ours_count=n_steps, theirs_count=2)

@@ -13,6 +13,10 @@ from benchmarks.timing import Row, compare, silence
 from kanstudio.network.build import empty_network
 from kanstudio.network.network import Layer, Network
 from kanstudio.training import Dataset, TrainingRun, TrainingSettings
+from kanstudio.training.settings import Dtype
+
+IN_BOTH: tuple[tuple[Dtype, str], ...] = (("float64", ""), ("float32", ", in float32"))
+"""What KAN Studio computes in, and what a row says of it."""
 
 FRONTS = ("sin", "x^2", "exp", "tanh", "x", "gaussian")
 """What the edges of a network with symbolic fronts compute; both libraries know them."""
@@ -46,12 +50,23 @@ class Pair:
         }
 
     def adam_row(
-        self, name: str, rounds: int, n_ours: int, n_theirs: int, *, lamb: float = 0.0
+        self,
+        name: str,
+        rounds: int,
+        n_ours: int,
+        n_theirs: int,
+        *,
+        lamb: float = 0.0,
+        dtype: Dtype = "float64",
     ) -> Row:
-        """One Adam step with the loss on the test samples, as pykan's fit takes it."""
+        """One Adam step with the loss on the test samples, as pykan's fit takes it.
+
+        dtype: of ours; pykan computes in float32.
+        """
         settings = TrainingSettings(
-            optimizer="Adam", learning_rate=1e-3, lamb=lamb, steps=10_000_000, update_grid=False
-        )
+            optimizer="Adam", learning_rate=1e-3, lamb=lamb, steps=10_000_000, update_grid=False,
+            dtype=dtype,
+        )  # fmt: skip
         run = TrainingRun(self.ours, self.dataset, settings)
         # Without a regulariser only the last step of pykan's fit would record activations.
         self.theirs.save_act = lamb > 0

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from benchmarks import tutorial
-from benchmarks.shapes import Pair, Start
+from benchmarks.shapes import IN_BOTH, Pair, Start
 from benchmarks.timing import Row, cpu_seconds, dated, row_of, silence, table
 from kanstudio.network.network import Network
 from kanstudio.training import Dataset, TrainingRun, TrainingSettings
@@ -25,6 +25,7 @@ Made by `python -m benchmarks training --write`.
 
 {table}
 
+- pykan computes in float32, KAN Studio in float64 where nothing else is said.
 - "One symbolic edge": pykan then evaluates a function for every edge, KAN Studio for one.
   "On all edges": every edge has a spline and a function (sin, x^2, exp, tanh, x, gaussian).
 - Regularised: lamb 0.001, with pykan's default metric.
@@ -46,9 +47,9 @@ def measured(rounds: int) -> str:
     small, fine, deep = Pair([2, 5, 1]), Pair([2, 5, 1], 200), Pair([4, 9, 9, 1])
     one, all_ = Pair([4, 9, 9, 1], fronts="one"), Pair([4, 9, 9, 1], fronts="all")
     rows = [
-        small.adam_row("Adam step, [2,5,1], grid 5", rounds, 200, 20),
-        fine.adam_row("Adam step, [2,5,1], grid 200", rounds, 100, 10),
-        deep.adam_row("Adam step, [4,9,9,1]", rounds, 50, 10),
+        *in_both(small, "Adam step, [2,5,1], grid 5", rounds, 200, 20),
+        *in_both(fine, "Adam step, [2,5,1], grid 200", rounds, 100, 10),
+        *in_both(deep, "Adam step, [4,9,9,1]", rounds, 50, 10),
         one.adam_row("Adam step, [4,9,9,1], one symbolic edge", rounds, 50, 5),
         all_.adam_row("Adam step, [4,9,9,1], symbolic fronts on all edges", rounds, 50, 5),
         small.adam_row("regularised Adam step, [2,5,1]", rounds, 100, 10, lamb=1e-3),
@@ -64,6 +65,13 @@ def measured(rounds: int) -> str:
         theirs=" and ".join(dict.fromkeys(theirs for _, _, theirs in goals)),
         snapshots=snapshot_share(),
     )
+
+
+def in_both(pair: Pair, name: str, rounds: int, n_ours: int, n_theirs: int) -> list[Row]:
+    """A row in float64 and one in float32."""
+    return [
+        pair.adam_row(name + note, rounds, n_ours, n_theirs, dtype=dtype) for dtype, note in IN_BOTH
+    ]
 
 
 Starts = Callable[[], Start]

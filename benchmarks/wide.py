@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 
 from benchmarks.efficient_kan import EfficientKAN
-from benchmarks.shapes import Pair
+from benchmarks.shapes import IN_BOTH, Pair
 from benchmarks.timing import Row, compare, dated, table
 from kanstudio.training import TrainingRun, TrainingSettings
+from kanstudio.training.settings import Dtype
 
 TEXT = """# A wide network: [784,64,10], 1,024 samples
 
@@ -21,7 +22,8 @@ parameters. Made by `python -m benchmarks wide --write`.
 {efficient}
 
 - efficient-kan is not on PyPI by itself: it is re-made from its description as a measuring stick
-  (`benchmarks/efficient_kan.py`), in torch and float32. KAN Studio computes in float64.
+  (`benchmarks/efficient_kan.py`), in torch.
+- Both of them compute in float32, KAN Studio in float64 where nothing else is said.
 - "New samples in each step": a batch of 1,024 of 4,096, whose B-splines are not known yet.
 """
 
@@ -32,22 +34,25 @@ BATCH = 1_024
 def measured(rounds: int) -> str:
     """The part of the page."""
     pair, rounds = Pair(WIDTH, n_samples=BATCH), max(rounds // 3, 2)
+    same, new = "the same samples in each step", "new samples in each step"
+    pairs = {same: pair, new: Pair(WIDTH, n_samples=4 * BATCH)}
     efficient = [
-        efficient_row("the same samples in each step", pair, rounds),
-        efficient_row("new samples in each step", Pair(WIDTH, n_samples=4 * BATCH), rounds),
+        efficient_row(name + note, samples, rounds, dtype)
+        for name, samples in pairs.items()
+        for dtype, note in IN_BOTH
     ]
+    pykan = [pair.adam_row(same + note, rounds, 4, 1, dtype=dtype) for dtype, note in IN_BOTH]
     return TEXT.format(
-        dated=dated(),
-        pykan=table([pair.adam_row("the same samples in each step", rounds, 4, 1)]),
-        efficient=table(efficient, "efficient-kan"),
+        dated=dated(), pykan=table(pykan), efficient=table(efficient, "efficient-kan")
     )
 
 
-def efficient_row(name: str, pair: Pair, rounds: int) -> Row:
-    """Against efficient-kan."""
+def efficient_row(name: str, pair: Pair, rounds: int, dtype: Dtype) -> Row:
+    """Against efficient-kan; dtype: of ours."""
     settings = TrainingSettings(
-        optimizer="Adam", learning_rate=1e-3, steps=10_000_000, update_grid=False, batch=BATCH
-    )
+        optimizer="Adam", learning_rate=1e-3, steps=10_000_000, update_grid=False, batch=BATCH,
+        dtype=dtype,
+    )  # fmt: skip
     run = TrainingRun(pair.ours, pair.dataset, settings)
     model = EfficientKAN(WIDTH)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
