@@ -82,6 +82,7 @@ def run_serve(arguments: argparse.Namespace) -> int:
             num_procs=arguments.num_procs,
             allow_origin=arguments.allow_origin,
             scheduler=arguments.scheduler,
+            max_sessions=arguments.max_sessions,
         )
     except OSError as error:
         reason = error.strerror or error

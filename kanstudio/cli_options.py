@@ -11,6 +11,7 @@ from kanstudio import __version__
 FORMATS = ("picture", "python", "torch", "c", "latex", "text")
 PORT = 5006
 MAX_PORT = 65_535
+MAX_SESSIONS = 100
 
 
 def command_line(
@@ -39,6 +40,10 @@ def _add_serve(commands: Any) -> argparse.ArgumentParser:
     command.add_argument("--host", default="127.0.0.1", help="address to listen on")
     command.add_argument("--no-browser", action="store_true", help="do not open a browser")
     command.add_argument("--num-procs", type=_count, default=1, help="server processes")
+    command.add_argument(
+        "--max-sessions", type=_count, default=MAX_SESSIONS, metavar="N",
+        help="sessions of each process at a time (%(default)s); who comes then is told to wait",
+    )  # fmt: skip
     command.add_argument(
         "--allow-origin", action="append", default=[], metavar="HOST[:PORT]",
         help="let browsers of other machines connect under this name; may be repeated",

@@ -233,9 +233,10 @@ def test_serve_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
     monkeypatch.setattr(serve, "serve", lambda *a, **options: seen.extend([*a, options]))
     assert run("serve", "--port", "0", "--host", "0.0.0.0", "--no-browser",
-               "--allow-origin", "hall.example", "--scheduler", "tcp://lab:8786") == 0  # fmt: skip
+               "--allow-origin", "hall.example", "--scheduler", "tcp://lab:8786",
+               "--max-sessions", "7") == 0  # fmt: skip
     options = {"show": False, "num_procs": 1, "allow_origin": ["hall.example"],
-               "scheduler": "tcp://lab:8786"}  # fmt: skip
+               "scheduler": "tcp://lab:8786", "max_sessions": 7}  # fmt: skip
     assert seen == [0, "0.0.0.0", options]
 
 
@@ -271,7 +272,10 @@ def test_taken_port_is_one_line() -> None:
     assert port in line
 
 
-@pytest.mark.parametrize("option", [("--port", "-1"), ("--port", "70000"), ("--num-procs", "0")])
+@pytest.mark.parametrize(
+    "option",
+    [("--port", "-1"), ("--port", "70000"), ("--num-procs", "0"), ("--max-sessions", "0")],
+)
 def test_serve_refuses_impossible_numbers(option: tuple[str, str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run("serve", *option)

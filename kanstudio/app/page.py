@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import panel as pn
+from panel.io.callbacks import PeriodicCallback
 from panel.template import Template
 from panel.viewable import Child
 
@@ -195,7 +196,10 @@ def _asked_for() -> Session | None:
 def create_page(runner: Callable[[], Trainer], lobby: Lobby[Work] | None = None) -> Any:
     """A page for one visitor; call it while the visitor's document is current."""
     studio = Studio(runner, _asked_for(), lobby=lobby)
-    callback = pn.state.add_periodic_callback(studio.tick, period=TICK_MS)
+    # In the background: else every tick would count as the session being busy, and saying so
+    # costs more than the tick.
+    callback = PeriodicCallback(callback=studio.tick, period=TICK_MS, background=True, log=False)
+    callback.start()
 
     def gone(_: object) -> None:
         callback.stop()

@@ -10,9 +10,12 @@ import panel as pn
 from bokeh.server.server import Server
 from tornado.process import task_id
 
+from kanstudio.app.door import door, quiet
 from kanstudio.app.workshop import use_scheduler
 from kanstudio.errors import KanStudioError
 
+CHECK_MS = 3_000
+"""Sessions without a connection are looked for this often; after 15 s they give up their place."""
 APP = Path(__file__).with_name("main.py")
 
 
@@ -24,19 +27,24 @@ def serve(
     num_procs: int = 1,
     allow_origin: Sequence[str] = (),
     scheduler: str | None = None,
+    max_sessions: int = 100,
 ) -> None:
     """Serve the Studio until interrupted; prints the address, port 0 takes a free one.
 
     allow_origin: HOST or HOST:PORT as people type it into their browsers; pages from
     elsewhere get no connection. This machine's own names are always allowed. scheduler: the
-    address of a Dask scheduler, to whose workers all training goes.
+    address of a Dask scheduler, to whose workers all training goes. max_sessions: so many
+    of each process; who comes then is told to wait.
     """
     if scheduler is not None:
         use_scheduler(scheduler)
-    server: Server = pn.serve(
-        {"/": str(APP)}, port=port, address=host, show=False, start=False, verbose=False,
-        num_procs=num_procs, title="KAN Studio", websocket_origin=origins(allow_origin, port),
-    )  # fmt: skip
+    with door(max_sessions):
+        server: Server = pn.serve(
+            {"/": str(APP)}, port=port, address=host, show=False, start=False, verbose=False,
+            num_procs=num_procs, title="KAN Studio", websocket_origin=origins(allow_origin, port),
+            check_unused_sessions_milliseconds=CHECK_MS,
+        )  # fmt: skip
+    server.io_loop.asyncio_loop.set_exception_handler(quiet)
     shown = "127.0.0.1" if host in ("", "0.0.0.0") else host
     address = f"http://{shown}:{server.port}/"
     # Of several processes on one port, only the first speaks.
