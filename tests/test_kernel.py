@@ -153,7 +153,7 @@ def test_adams_update_is_that_of_numpy_bit_for_bit():
     params, gradient, mean = rng.normal(size=(3, 1003))
     square, size, scale = mean * mean, 1e-2, 1.5
     result = np.empty((3, 1003))
-    adam.code()(params, gradient, mean, square, 0.9, 0.999, 1e-8, size, scale, result)
+    adam.code()(params, gradient, mean, square, size, scale, result)
     mean = mean + (1 - 0.9) * (gradient - mean)
     square = square + (1 - 0.999) * (gradient * gradient - square)
     moved = params - size * mean / (scale * np.sqrt(square) + 1e-8)

@@ -18,7 +18,7 @@ from kanstudio.network.network import Network
 from kanstudio.training import Dataset, TrainingRun, TrainingSettings
 from kanstudio.training.kernel import KernelObjective, elementary, single
 from kanstudio.training.kernel.compiled import compiled
-from kanstudio.training.kernel.entry import evaluate
+from kanstudio.training.kernel.entry import run
 from kanstudio.training.kernel.fronts import apply
 from kanstudio.training.kernel.penalty import METRICS
 from kanstudio.training.kernel.rows import TILE
@@ -231,5 +231,5 @@ def test_runs_in_float32_on_the_cpu_take_the_kernel_and_leave_float64_as_it_was(
 
 
 def test_processes_that_compile_side_by_side_write_files_of_their_own():
-    names = {entry.py_func.__qualname__ for entry in evaluate.values()}
-    assert len(names) == len(evaluate) == 2
+    names = {entry.py_func.__qualname__ for entry in run.values()}
+    assert len(names) == len(run) == 2

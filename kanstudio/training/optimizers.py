@@ -70,7 +70,7 @@ class Adam:
     clip: the gradient's largest norm; None for no limit.
     """
 
-    BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+    BETA1, BETA2, EPSILON = adam.BETA1, adam.BETA2, adam.EPSILON
 
     def __init__(self, clip: float | None = None) -> None:
         self._clip = clip
@@ -88,10 +88,7 @@ class Adam:
         count = float(memory["count"]) + 1
         size, scale = self.factors(rate, count)
         result = np.empty((3, len(params)))
-        self._move(
-            params, gradient, memory["mean"], memory["square"], self.BETA1, self.BETA2,
-            self.EPSILON, size, scale, result,
-        )  # fmt: skip
+        self._move(params, gradient, memory["mean"], memory["square"], size, scale, result)
         memory = {"mean": result[1], "square": result[2], "count": np.array(count)}
         return Step(result[0], evaluation, memory)
 

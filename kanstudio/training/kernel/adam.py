@@ -8,36 +8,50 @@ from typing import Any
 
 import numpy as np
 
-from kanstudio.training.kernel.compiled import PLAIN, compiled_entry, entry_point, source_hash
+from kanstudio.training.kernel.compiled import (
+    PLAIN,
+    compiled_entry,
+    compiled_plainly,
+    entry_point,
+    source_hash,
+)
 from kanstudio.training.kernel.rows import U
+
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+"""How much stays of the mean and of the square; what is added to the root of the square."""
+
+
+@compiled_plainly
+def move(params, gradient, mean, square, size, scale, result):  # type: ignore[no-untyped-def]
+    """New parameters, mean and square into the rows of result (3, P).
+
+    size, scale: the learning rate and the factor of the root of the square, both corrected
+    for the first steps.
+    """
+    new_mean, new_square = 1.0 - BETA1, 1.0 - BETA2
+    moved, means, squares = result[0], result[1], result[2]
+    for i in range(U(len(params))):
+        g = gradient[i]
+        m = mean[i] + new_mean * (g - mean[i])
+        s = square[i] + new_square * (g * g - square[i])
+        means[i], squares[i] = m, s
+        moved[i] = params[i] - size * m / (scale * np.sqrt(s) + EPSILON)
 
 
 def _entry(version: str) -> Any:
     """The entry; it must make use of ``version``, see compiled_entry."""
 
-    def move(params, gradient, mean, square, beta1, beta2, epsilon, size, scale, result):  # type: ignore[no-untyped-def]
-        """New parameters, mean and square into the rows of result (3, P).
-
-        beta1, beta2: how much of mean and square stays; size, scale: the learning rate and
-        the factor of the root of the square, both corrected for the first steps.
-        """
-        new_mean, new_square = 1.0 - beta1, 1.0 - beta2
-        moved, means, squares = result[0], result[1], result[2]
-        for i in range(U(len(params))):
-            g = gradient[i]
-            m = mean[i] + new_mean * (g - mean[i])
-            s = square[i] + new_square * (g * g - square[i])
-            means[i], squares[i] = m, s
-            moved[i] = params[i] - size * m / (scale * np.sqrt(s) + epsilon)
+    def move_once(params, gradient, mean, square, size, scale, result):  # type: ignore[no-untyped-def]
+        move(params, gradient, mean, square, size, scale, result)
         return len(version)
 
-    return compiled_entry(move, rounding=PLAIN)
+    return compiled_entry(move_once, rounding=PLAIN)
 
 
-move = _entry(source_hash())
+move_once = _entry(source_hash())
 
 
 @lru_cache(maxsize=1)
 def code() -> Callable[..., Any]:
     """The compiled update."""
-    return entry_point(move, (*[np.zeros(1)] * 4, *[0.0] * 5, np.zeros((3, 1))))
+    return entry_point(move_once, (*[np.zeros(1)] * 4, 0.0, 0.0, np.zeros((3, 1))))

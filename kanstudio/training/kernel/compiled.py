@@ -30,6 +30,11 @@ def compiled(*, relaxed: bool) -> Callable[[Any], Any]:
     return decorate
 
 
+def compiled_plainly(function: Any) -> Any:
+    """Compile a part that gives NumPy's numbers, bit for bit."""
+    return _jit(function, PLAIN, cache=False)
+
+
 def compiled_entry(function: Any, *, rounding: set[str] = EXACT, name: str = "") -> Any:
     """Compile what Python calls, and keep it on disk.
 

@@ -15,7 +15,7 @@ from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.data import Dataset
 from kanstudio.training.kernel import adam, lbfgs
 from kanstudio.training.kernel.compiled import entry_point, in_other_processes, on_disk
-from kanstudio.training.kernel.entry import FILL, GRADIENT, LOSS, PENALTY, evaluate
+from kanstudio.training.kernel.entry import FILL, GRADIENT, LOSS, PENALTY, Tiles, run
 from kanstudio.training.kernel.penalty import METRICS
 from kanstudio.training.kernel.plan import Plan, Sizes, make_plan
 from kanstudio.training.kernel.rows import TILE
@@ -45,31 +45,8 @@ def supports(network: Network, settings: TrainingSettings) -> bool:
     )
 
 
-class _Samples:
-    """Samples cut into tiles (tiles, columns, TILE), with the B-splines of the inputs."""
-
-    def __init__(
-        self,
-        x: FloatArray,
-        y: FloatArray,
-        weight: FloatArray | None,
-        kernel: KernelObjective,
-        cache: bool,
-    ) -> None:
-        self.n = len(x)
-        self.x, self.y = _tiles(x, kernel.dtype), _tiles(y, kernel.dtype)
-        n_tiles = -(-len(x) // TILE)
-        # What a sample's squared error counts in the mean.
-        self.shares = zeros(n_tiles * TILE, dtype=kernel.dtype)
-        share = 1 / self.n if weight is None else weight / weight.sum()
-        self.shares[: self.n] = share / y.shape[1]
-        n_rows = kernel.n_input_rows
-        cache = cache and not kernel.streams and len(x) * n_rows <= MAX_CACHED
-        cached = n_tiles if cache else 0
-        self.features = zeros(cached, n_rows * TILE, dtype=kernel.dtype)
-        self.indices = np.zeros(cached * kernel.n_active * TILE, dtype=np.int64)
-        if cached:
-            kernel.fill(self)
+NO_STEPS = np.zeros((0, 2)), np.zeros((0, 3))
+"""Rates and results of an evaluation alone."""
 
 
 def _tiles(values: FloatArray, dtype: Any) -> NDArray[Any]:
@@ -121,7 +98,7 @@ class KernelObjective:
         self.n_input_rows = int(self.n_active * first["features"]) + 3
         self._affine = self._plan.affine.copy()
         self._make_room(sizes, layout.size)
-        self._lamb = settings.lamb
+        self._task = GRADIENT if settings.lamb == 0 else PENALTY
         self._metric = METRICS.get(settings.reg_metric, 0)
         self._factors = np.array([
             settings.lamb, settings.lamb_l1, settings.lamb_entropy, settings.lamb_coef,
@@ -130,8 +107,8 @@ class KernelObjective:
         self._dataset = dataset
         if cached:
             self._code = code(self.dtype.name)
-        self.train, self._test = (
-            _Samples(x, y, weight, self, cached)
+        self.train, self.test = (
+            self._samples(x, y, weight, cached)
             for x, y, weight in (
                 (dataset.train_x, dataset.train_y, dataset.train_weight),
                 (dataset.test_x, dataset.test_y, dataset.test_weight),
@@ -145,38 +122,69 @@ class KernelObjective:
         self._work = room(sizes.rows * TILE)
         self._indices: NDArray[np.int64] = np.zeros(sizes.index_rows * TILE, dtype=np.int64)
         self._weights, self._weight_sums = room(sizes.weights), room(sizes.weights)
-        self._affine_sums, self._gradient = room(len(self._affine)), room(n_params)
+        self._affine_sums = room(len(self._affine))
+        self._params, self._gradient = room(n_params), room(n_params)
         self._moments = np.zeros((4, sizes.moments))
         self._scores = np.zeros((2, sizes.scores))
         self._nodes = np.zeros((2, sizes.moments + int(self._plan.layers[-1]["n_sources"])))
 
-    def fill(self, samples: _Samples) -> None:
-        """Compute the B-splines of the inputs once: neither samples nor knots change."""
-        self._code(*self.arguments(np.zeros(len(self._gradient)), samples, FILL))
+    def _samples(
+        self, x: FloatArray, y: FloatArray, weight: FloatArray | None, cache: bool
+    ) -> Tiles:
+        """Samples as tiles, with the B-splines of the inputs if there is room for them."""
+        n_tiles = -(-len(x) // TILE)
+        # What a sample's squared error counts in the mean.
+        shares = zeros(n_tiles * TILE, dtype=self.dtype)
+        share = 1 / len(x) if weight is None else weight / weight.sum()
+        shares[: len(x)] = share / y.shape[1]
+        cache = cache and not self.streams and len(x) * self.n_input_rows <= MAX_CACHED
+        cached = n_tiles if cache else 0
+        features = zeros(cached, self.n_input_rows * TILE, dtype=self.dtype)
+        indices = np.zeros(cached * self.n_active * TILE, dtype=np.int64)
+        tiles = _tiles(x, self.dtype), _tiles(y, self.dtype)
+        samples = Tiles(*tiles, shares, features, indices, len(x))
+        if cached:
+            # Once: neither samples nor knots change.
+            self._evaluate(np.zeros(len(self._gradient)), samples, FILL)
+        return samples
 
-    def arguments(self, params: FloatArray, samples: _Samples, task: int) -> tuple[Any, ...]:
+    def arguments(
+        self, state: FloatArray, task: int, train: Tiles, test: Tiles,
+        rates: FloatArray, results: FloatArray,
+    ) -> tuple[Any, ...]:  # fmt: skip
         """What the compiled entry takes."""
-        flat = np.ascontiguousarray(params, dtype=self.dtype)
         return (
-            self._plan, flat, self._affine, samples.x, samples.y,
-            samples.shares, samples.features, samples.indices, self._work, self._indices,
-            self._weights, self._weight_sums, self._affine_sums, self._gradient, task, samples.n,
-            self._metric, self._factors, self._moments, self._scores, self._nodes,
+            self._plan, state, rates, results, self._params, self._affine, train, test,
+            self._work, self._indices, self._weights, self._weight_sums, self._affine_sums,
+            self._gradient, task, self._metric, self._factors, self._moments, self._scores,
+            self._nodes,
         )  # fmt: skip
+
+    def _evaluate(self, params: FloatArray, samples: Tiles, task: int) -> tuple[float, float]:
+        state = np.ascontiguousarray(params)[None, None]
+        _, mse, reg = self._code(*self.arguments(state, task, samples, samples, *NO_STEPS))
+        return mse, reg
 
     def evaluate(self, params: FloatArray, rows: IntArray | None = None) -> Evaluation:
         samples = self.train if rows is None else self._batch(rows)
-        task = GRADIENT if self._lamb == 0 else PENALTY
-        mse, reg = self._code(*self.arguments(params, samples, task))
+        mse, reg = self._evaluate(params, samples, self._task)
         return Evaluation(mse, reg, self._gradient.astype(np.float64))
 
-    def _batch(self, rows: IntArray) -> _Samples:
+    def _batch(self, rows: IntArray) -> Tiles:
         data = self._dataset
         weight = None if data.train_weight is None else data.train_weight[rows]
-        return _Samples(data.train_x[rows], data.train_y[rows], weight, self, False)
+        return self._samples(data.train_x[rows], data.train_y[rows], weight, False)
 
     def test_mse(self, params: FloatArray) -> float:
-        return float(self._code(*self.arguments(params, self._test, LOSS))[0])
+        return self._evaluate(params, self.test, LOSS)[0]
+
+    def adam_steps(self, state: FloatArray, rates: FloatArray, results: FloatArray) -> int:
+        """Adam's steps on all samples, one after the other; see entry.run for the arrays.
+
+        Returns how many were finite.
+        """
+        arguments = self.arguments(state, self._task, self.train, self.test, rates, results)
+        return int(self._code(*arguments)[0])
 
 
 def warm_up(*dtypes: str) -> None:
@@ -201,7 +209,8 @@ def _smallest(dtype: str, *, cached: bool) -> KernelObjective:
 
 def _smallest_call(dtype: str) -> tuple[Any, ...]:
     objective = _smallest(dtype, cached=False)
-    return objective.arguments(np.zeros(0), objective.train, LOSS)
+    state = np.zeros((2, 3, 0))
+    return objective.arguments(state, LOSS, objective.train, objective.test, *NO_STEPS)
 
 
 @lru_cache(maxsize=2)
@@ -217,7 +226,7 @@ def code(dtype: str) -> Callable[..., Any]:
 
 
 def _compile_missing(dtypes: tuple[str, ...]) -> None:
-    missing = [dtype for dtype in dtypes if not on_disk(evaluate[dtype], _smallest_call(dtype))]
+    missing = [dtype for dtype in dtypes if not on_disk(run[dtype], _smallest_call(dtype))]
     module = "kanstudio.training.kernel.objective"
     in_other_processes(
         f"from {module} import compile_entry; compile_entry({dtype!r})" for dtype in missing
@@ -226,7 +235,7 @@ def _compile_missing(dtypes: tuple[str, ...]) -> None:
 
 def compile_entry(dtype: str) -> Callable[..., Any]:
     """Load the entry, or compile it and keep it on disk."""
-    return entry_point(evaluate[dtype], _smallest_call(dtype))
+    return entry_point(run[dtype], _smallest_call(dtype))
 
 
 __all__ = ["KernelObjective", "Plan", "supports", "warm_up"]
