@@ -158,15 +158,17 @@ def test_half_and_half_is_the_whole_bit_for_bit(data, options, tmp_path):
     assert second.network().same_values(whole.network())
 
 
-def test_whoever_looks_at_every_step_pays_for_few_steps_twice(data, monkeypatch):
+@pytest.mark.parametrize("every", [1, 7])
+def test_whoever_looks_now_and_again_pays_for_few_steps_twice(data, every, monkeypatch):
     plain, taken = loop.DeviceLoop.take, []
     monkeypatch.setattr(
         loop.DeviceLoop, "take",
         lambda self, at, counts: taken.append(counts[0]) or plain(self, at, counts),
     )  # fmt: skip
     run = made(data, "chunked", steps=60, update_grid=False)
-    for _ in run:
-        run.network()
+    for progress in run:
+        if progress.step % every == 0:
+            run.network()
     assert sum(taken) < 60 + 20
 
 

@@ -1,12 +1,14 @@
-"""A run's steps on a device: taken in chunks, told of one by one."""
+"""A run's steps on a device or in compiled code: taken in chunks, told of one by one."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from kanstudio.training.checkpoint import Checkpoint
-from kanstudio.training.loop import DeviceLoop, Taken
+from kanstudio.training.loop import Taken
 from kanstudio.training.progress import Progress
 
 CHUNK_S = 0.05
@@ -35,9 +37,9 @@ def room(at: Checkpoint) -> int:
 class Pace:
     """How long the next chunk is: it grows until it takes chunk_s, if nobody looks inside."""
 
-    def __init__(self, chunk_s: float | None = None) -> None:
+    def __init__(self, chunk_s: float | None = None, first: int = FIRST) -> None:
         self._chunk_s = CHUNK_S if chunk_s is None else chunk_s
-        self._length = FIRST
+        self._length = first
         self._step_s = 0.0
         self._grows = False
 
@@ -61,28 +63,43 @@ class Pace:
             self._length = n_told
 
 
+class Loop(Protocol):
+    """What takes steps in chunks: at most ``capacity``; ``seconds``: what the last took."""
+
+    capacity: int
+    seconds: float
+
+    def take(self, starts: Sequence[Checkpoint], counts: Sequence[int]) -> list[Taken]:
+        """So many steps of each run from where it stands."""
+
+
 class Chunks:
     """The steps of one run in a loop of its own."""
 
-    def __init__(self, loop: DeviceLoop) -> None:
+    def __init__(self, loop: Loop, pace: Pace | None = None) -> None:
         self._loop = loop
         self._start: Checkpoint | None = None
         self._waiting: deque[Progress] = deque()
         self._n_told = 0
-        self._pace = Pace()
+        # Looks often come every so many steps: a chunk ends where the next is due.
+        self._n_since, self._between_looks = 0, 0
+        self._pace = Pace() if pace is None else pace
 
     @property
     def n_waiting(self) -> int:
         """Steps that the device has taken and the run has not told of."""
         return len(self._waiting)
 
-    def move(self, loop: DeviceLoop) -> None:
+    def move(self, loop: Loop) -> None:
         """The objective has changed: go on in another loop."""
         self._loop = loop
 
     def take(self, at: Checkpoint, most: int) -> Taken:
         """The next chunk, of ``most`` steps; perhaps of none, if the first is not finite."""
         count = min(self._pace.length(), room(at), self._loop.capacity, most)
+        until_look = self._between_looks - self._n_since
+        if until_look > 0:
+            count = min(count, until_look)
         (taken,) = self._loop.take([at], [count])
         self._pace.took(count, self._loop.seconds)
         self._start, self._n_told = at, 0
@@ -95,6 +112,7 @@ class Chunks:
     def tell(self) -> Progress:
         """The next step that has not been told of."""
         self._n_told += 1
+        self._n_since += 1
         return self._waiting.popleft()
 
     def settle(self) -> Checkpoint | None:
@@ -103,6 +121,8 @@ class Chunks:
         Steps beyond are taken back: the chunk is repeated up to there. Whoever looks in
         the middle of chunks gets shorter ones from now on.
         """
+        if self._n_since:
+            self._between_looks, self._n_since = self._n_since, 0
         if not self._waiting or self._start is None:
             self._pace.looked()
             return None

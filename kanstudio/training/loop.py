@@ -237,15 +237,15 @@ class DeviceLoop:
 
     def _fill(self, starts: Sequence[Checkpoint], counts: Sequence[int], n_steps: int) -> None:
         """Rates, batches and who takes part, for the steps of a chunk."""
-        rates = np.zeros((n_steps, 2, len(starts)))
+        table = np.zeros((n_steps, 2, len(starts)))
         live = np.arange(n_steps)[:, None] < np.array(counts)
         known: dict[object, FloatArray] = {}
         for i, (start, chosen) in enumerate(zip(starts, self._settings, strict=True)):
             key = _rate_key(start, chosen)
             if key not in known:
-                known[key] = _rates(start, chosen, n_steps)
-            rates[:, :, i] = known[key]
-        self._write(self._rates, rates)
+                known[key] = rates(start, chosen, n_steps)
+            table[:, :, i] = known[key]
+        self._write(self._rates, table)
         self._write(self._live, live)
         if self._rows is not None:
             self._write(self._rows, self._indices(starts, counts, n_steps))
@@ -317,7 +317,7 @@ def _rate_key(start: Checkpoint, settings: TrainingSettings) -> object:
     return plain, start.n_steps, start.slowdown, start.plateau, float(start.memory["count"])
 
 
-def _rates(start: Checkpoint, settings: TrainingSettings, n_steps: int) -> FloatArray:
+def rates(start: Checkpoint, settings: TrainingSettings, n_steps: int) -> FloatArray:
     """(steps, 2): what Adam multiplies the mean and the root of the square with."""
     rows = []
     for k in range(n_steps):

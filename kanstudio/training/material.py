@@ -7,9 +7,10 @@ from typing import Literal
 
 from kanstudio.errors import TrainingError
 from kanstudio.network.network import Network
-from kanstudio.training.batches import batch_rows
+from kanstudio.training.batches import batch_rows, batch_size
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.checks import check_run
+from kanstudio.training.compiled_loop import KernelLoop
 from kanstudio.training.data import Dataset
 from kanstudio.training.jacobian import Linearizer
 from kanstudio.training.kernel import KernelObjective, supports
@@ -78,8 +79,23 @@ class Material:
             self._linearizer = Linearizer(self._network, self.dataset, self._settings)
         return StepProblem(self.objective, self._linearizer, rows)
 
-    def loop(self, size: int) -> DeviceLoop:
+    @property
+    def has_compiled_steps(self) -> bool:
+        """True if whole steps are compiled: Adam's on all samples, with nothing between."""
+        settings = self._settings
+        return (
+            self._use_kernel
+            and settings.optimizer == "Adam"
+            and self._feed is None
+            and batch_size(settings, self.dataset.n_train) is None
+            and settings.clip is None
+            and not settings.stops_after
+        )
+
+    def loop(self, size: int) -> DeviceLoop | KernelLoop:
         """A loop for networks of so many parameters, on this objective."""
+        if isinstance(self.objective, KernelObjective):
+            return KernelLoop(self.objective)
         assert isinstance(self.objective, TorchObjective)
         n_train = self.dataset.n_train
         return DeviceLoop(

@@ -14,7 +14,8 @@ from kanstudio.network.network import Network
 from kanstudio.network.outside import Outside, outside
 from kanstudio.training.checkpoint import Checkpoint, best_after
 from kanstudio.training.choice import choose_for, make_optimizer
-from kanstudio.training.chunks import Chunks, with_message
+from kanstudio.training.chunks import Chunks, Pace, with_message
+from kanstudio.training.compiled_loop import CHUNK_S
 from kanstudio.training.data import Dataset
 from kanstudio.training.loop import Taken
 from kanstudio.training.material import Backend, Material
@@ -47,8 +48,10 @@ class TrainingRun(Iterator[Progress]):
     n_steps: steps taken before, of a run that goes on; settings.steps counts them as well.
     loss_fn: a loss of the caller's instead of the mean squared error, in torch; its square
     root is what is reported.
-    backend: "kernel" is compiled code on the CPU, "torch" autograd step by step, "chunked"
-    the same in chunks of steps that stay on the device (Adam only; see ``training.loop``).
+    backend: "kernel" is compiled code on the CPU, where Adam's steps on all samples follow one
+    another without Python (see ``training.compiled_loop``), "torch" autograd step by step,
+    "chunked" the same in chunks of steps that stay on the device (Adam only; see
+    ``training.loop``).
     "auto" takes the kernel where it can, chunks for Adam on cuda and mps, else torch.
     "shared" is for a run among many, whose steps another takes (``training.batched``): no
     chunks, and nothing is made before it is needed.
@@ -134,8 +137,12 @@ class TrainingRun(Iterator[Progress]):
         possible = self.settings.optimizer == "Adam"
         if backend == "chunked" and not possible:
             raise TrainingError("chunked steps are for Adam; use torch")
-        wanted = backend == "chunked" or (backend == "auto" and self.settings.device != "cpu")
-        return Chunks(self._material.loop(len(self._at.params))) if possible and wanted else None
+        compiled = self._material.has_compiled_steps
+        on_device = backend == "auto" and self.settings.device != "cpu"
+        if not (possible and (backend == "chunked" or compiled or on_device)):
+            return None
+        pace = Pace(CHUNK_S, first=1) if compiled else Pace()
+        return Chunks(self._material.loop(len(self._at.params)), pace)
 
     def rest(self, samples: TorchObjective | None = None) -> None:
         """Free what was made for steps; steps to come shall take the samples of this one."""

@@ -26,12 +26,12 @@ def move(params, gradient, mean, square, size, scale, result):  # type: ignore[n
     """New parameters, mean and square into the rows of result (3, P).
 
     size, scale: the learning rate and the factor of the root of the square, both corrected
-    for the first steps.
+    for the first steps. All but the gradient is float64.
     """
     new_mean, new_square = 1.0 - BETA1, 1.0 - BETA2
     moved, means, squares = result[0], result[1], result[2]
     for i in range(U(len(params))):
-        g = gradient[i]
+        g = np.float64(gradient[i])
         m = mean[i] + new_mean * (g - mean[i])
         s = square[i] + new_square * (g * g - square[i])
         means[i], squares[i] = m, s
