@@ -228,7 +228,8 @@ class KAN(SimplifyingKAN):
         normalize: train on inputs and outputs of mean 0 and deviation 1, whose units the
         losses then have; the model still maps plain values. callbacks are called with
         each step's ``Progress``; one that returns True ends the training. settings:
-        everything else that ``TrainingSettings`` has (schedule, patience, clip, ...).
+        everything else that ``TrainingSettings`` has (schedule, patience, clip, ...); dtype
+        is that of the module, but on the CPU float64, unless you say "float32".
 
         Returns train_loss and test_loss (RMSE) and reg, one number per step, one array
         per metric under its ``__name__``, and with grids "stages", the indices at which
@@ -242,8 +243,11 @@ class KAN(SimplifyingKAN):
             start_grid_update_step=start_grid_update_step,
             stop_grid_update_step=stop_grid_update_step, batch=batch, seed=seed,
             singularity_avoiding=singularity_avoiding, y_th=y_th,
-            device=str(self.device), dtype=str(self.dtype).removeprefix("torch."),
+            device=str(self.device),
         )  # fmt: skip
+        if self.device.type != "cpu":
+            # On the CPU float64 costs little, and L-BFGS comes further with it.
+            settings = {"dtype": str(self.dtype).removeprefix("torch.")} | settings
         chosen = fitting.make_settings(options, settings)
 
         def draw(title: str) -> Plot:

@@ -57,6 +57,15 @@ def test_every_optimiser_learns(data, opt):
     )
 
 
+def test_a_module_in_float32_trains_in_float64_on_the_cpu_unless_asked(data):
+    losses = [
+        model(dtype=torch.float32).fit(data, opt="Adam", steps=3, **asked)["test_loss"][-1]
+        for asked in ({}, {"dtype": "float64"}, {"dtype": "float32"})
+    ]
+    assert losses[0] == losses[1] != losses[2]
+    assert losses[2] == pytest.approx(losses[0], rel=1e-4)
+
+
 def test_grids_go_from_coarse_to_fine(data):
     trained = model()
     result = trained.fit(data, opt="LM", steps=10, grids=[3, 6], update_grid=False)

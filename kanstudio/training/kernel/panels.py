@@ -45,7 +45,7 @@ class _Numbers:
         self._data = context.make_array(kind)(context, builder, value).data
         self._align = kind.dtype.bitwidth // 8
         self.lanes = _BYTES // self._align
-        self.vector = ir.VectorType(self._data.type.pointee, self.lanes)
+        self.vector = ir.VectorType(context.get_value_type(kind.dtype), self.lanes)
 
     def _place(self, position: Any, lanes: int) -> Any:
         pointer = self._builder.gep(self._data, [position])
