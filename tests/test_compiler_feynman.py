@@ -42,6 +42,10 @@ def test_compiled_network_equals_the_formula(problem):
     assert np.isfinite(expected).mean() > 0.5
     for strategy in STRATEGIES:
         assert error_at(compiled(problem, strategy), expected, x) < 1e-10
+        network = compile_network(
+            [problem.expression], problem.inputs, strategy=strategy, ranges=problem.ranges
+        )
+        assert error_at(network, expected, x) < 1e-10
 
 
 @PROBLEMS

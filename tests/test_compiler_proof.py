@@ -11,10 +11,11 @@ import sympy
 from expressions import SYMBOLS, VARIABLES, expressions
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_compiler_search import RULED, interned
+from test_compiler_search import RULED, interned, task_of
 
 from kanstudio import formula, functions
 from kanstudio.compiler import compile_network, cost_report, search
+from kanstudio.compiler.bounds import Bounds
 from kanstudio.compiler.check import agrees, checked
 from kanstudio.compiler.dag import build
 from kanstudio.compiler.exact import Exact, exp, log, polar, power, quotient, residue
@@ -206,14 +207,14 @@ def test_a_wrong_rule_changes_no_network(monkeypatch):
     typed = sympy.sin(x * y) + z * x
     right = compile_network([typed], VARIABLES)
     monkeypatch.setattr(search, "RULES", (*RULES, nearly))
-    assert len(smaller(interned(typed), 3, 1.0)) > 1
+    assert len(smaller(interned(typed), task_of([typed]))) > 1
     assert compile_network([typed], VARIABLES).same_values(right)
 
 
 def test_a_difference_that_no_number_shows_is_refused():
     graph = graph_of([read(x * y * (1 + sympy.Rational(1, 10**12)), VARIABLES)])
     assert agrees(graph, [x * y], VARIABLES)
-    assert checked(graph, [x * y], VARIABLES) is None
+    assert checked(graph, [x * y], VARIABLES, Bounds(None)) is None
 
 
 def test_the_next_best_form_is_taken(monkeypatch):
@@ -221,7 +222,7 @@ def test_the_next_best_form_is_taken(monkeypatch):
     assert cost_report([typed], VARIABLES)["shared"].edges == 3
     refused = []
 
-    def strict(graph, expressions, names):
+    def strict(graph, *_):
         refused.append(graph)
         return None
 
@@ -234,9 +235,8 @@ def test_every_feynman_form_is_proven_and_the_report_says_so():
     rewritten = 0
     for problem in feynman_problems():
         report = cost_report([problem.expression], problem.inputs)
-        forms = smaller(
-            Interner().roots([read(problem.expression, problem.inputs)]), len(problem.inputs), 1.0
-        )
+        roots = Interner().roots([read(problem.expression, problem.inputs)])
+        forms = smaller(roots, task_of([problem.expression], problem.inputs))
         for plan in forms:
             graph = placed(plan.dag, plan.schedule)
             assert proven(graph, [problem.expression], problem.inputs), problem.number
@@ -253,7 +253,7 @@ def test_nearly_every_published_formula_is_proven():
         typed = [output.expr for output in parsed.outputs]
         names = parsed.variables
         roots = [read(expression, names) for expression in typed]
-        plan = smaller(Interner().roots(roots), len(names), 1.0)[-1]
+        plan = smaller(Interner().roots(roots), task_of(typed, names))[-1]
         if not proven(placed(plan.dag, plan.schedule), typed, names):
             unproven.append(record["text"])
     assert len(unproven) <= 2, unproven  # of 337

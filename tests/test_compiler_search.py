@@ -8,16 +8,22 @@ import pytest
 import sympy
 from expressions import VARIABLES, expressions
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kanstudio import functions
 from kanstudio.compiler import STRATEGIES, compile_network, cost_of, cost_report
-from kanstudio.compiler.check import agrees, values
+from kanstudio.compiler.bounds import Bounds
+from kanstudio.compiler.check import agrees, checked, values
+from kanstudio.compiler.dag import build
+from kanstudio.compiler.grouping import planned
 from kanstudio.compiler.interned import Interner, postorder
 from kanstudio.compiler.levels import LevelGraph
 from kanstudio.compiler.normal import Affine, Apply, Core, Product, Sum, Variable
 from kanstudio.compiler.order import crossings, untangled
+from kanstudio.compiler.placed import placed
+from kanstudio.compiler.proof import proven
 from kanstudio.compiler.read import read
-from kanstudio.compiler.search import RULES, related, smaller
+from kanstudio.compiler.search import RULES, SIGN_RULES, Task, related, smaller
 from kanstudio.compiler.shared import trees
 from kanstudio.datasets import feynman_problems
 from kanstudio.errors import CompileError
@@ -47,6 +53,11 @@ def _core(core: Core) -> sympy.Expr:
 
 def interned(*formulas: sympy.Expr) -> list[Affine]:
     return Interner().roots([read(formula, VARIABLES) for formula in formulas])
+
+
+def task_of(typed, names=VARIABLES, ranges=None, limit_s=1.0) -> Task:
+    bounds = Bounds(ranges)
+    return Task(len(names), lambda graph: checked(graph, typed, names, bounds), limit_s, bounds)
 
 
 RULED = [
@@ -81,6 +92,35 @@ def test_what_a_rule_makes_is_equal_to_40_digits(formula, rule):
         assert _value(_core(core)) == pytest.approx(_value(expression_of(new)), rel=1e-12)
 
 
+POSITIVE = [(0.5, 2.0)] * 3
+SIGNED = [
+    (x / (y + z), "taken_in"),
+    (x**2 / (y + z) ** 2, "taken_in"),
+    (x * y / sympy.sqrt(1 + x**2 / z**2), "taken_in"),
+    (sympy.sqrt(x * y * (x + z)), "split"),
+    (sympy.log(3 * x / y), "split"),
+    (z * (1 + sympy.exp(y) * sympy.cos(x)), "opened"),
+    (sympy.sin(x * y) ** 2 * z, "doubled"),
+    (1 / (2 * sympy.exp(x * y) - 3), "doubled"),
+    (x * (y + 1 / (x + z) ** 2), "shared_out"),
+    (3 * (x / y + y / x + z) * x**2 / y**2, "balanced"),
+    (z / sympy.sqrt(25 - x**2 * y**2), "parted"),
+]
+
+
+@pytest.mark.parametrize(("formula", "rule"), SIGNED, ids=str)
+def test_what_a_rule_makes_of_positive_values_is_equal_and_proven(formula, rule):
+    (apply,) = (candidate for candidate in SIGN_RULES if candidate.__name__ == rule)
+    bounds = Bounds(POSITIVE)
+    roots = interned(formula)
+    made = [(core, new) for core in postorder(roots) for new in apply(core, bounds)]
+    assert made, f"{rule} finds nothing in {formula}"
+    for core, new in made:
+        assert _value(_core(core)) == pytest.approx(_value(expression_of(new)), rel=1e-10)
+        plan = planned(build(Interner().roots(roots, {id(core): new}), len(VARIABLES)))
+        assert proven(placed(plan.dag, plan.schedule), [formula], VARIABLES, bounds)
+
+
 def _value(expression: sympy.Expr) -> float:
     """The value at POINT; constants of a network are doubles, so 12 digits can agree."""
     names = {sympy.Symbol(name, positive=True): value for name, value in POINT.items()}
@@ -102,6 +142,40 @@ def test_every_rewriting_of_any_expression_is_equal(expression):
                 after = _values(Interner().roots(roots, {id(core): new}), sample)
                 scale = 1 + np.abs(before).max()
                 assert np.abs(after - before).max() <= 1e-10 * scale, rule.__name__
+
+
+@settings(max_examples=60)
+@given(expressions(), st.sampled_from([None, POSITIVE, [(-2.0, -0.3)] * 3]))
+def test_every_rewriting_within_bounds_is_equal(expression, ranges):
+    try:
+        roots = interned(expression)
+    except CompileError:
+        return
+    bounds = Bounds(ranges)
+    sample = np.random.default_rng(0).uniform(*np.transpose(ranges or [(-2.0, 2.0)] * 3), (20, 3))
+    before = _values(roots, sample)
+    for core in postorder(roots):
+        for rule in SIGN_RULES:
+            for new in rule(core, bounds):
+                after = _values(Interner().roots(roots, {id(core): new}), sample)
+                scale = 1 + np.abs(before).max()
+                assert np.abs(after - before).max() <= 1e-9 * scale, rule.__name__
+
+
+@settings(max_examples=60)
+@given(expressions())
+def test_values_lie_within_their_bounds(expression):
+    try:
+        roots = interned(expression)
+    except CompileError:
+        return
+    bounds = Bounds(POSITIVE)
+    sample = np.random.default_rng(0).uniform(*np.transpose(POSITIVE), (50, 3))
+    for core in postorder(roots):
+        low, high = bounds.of(Affine(1.0, core, 0.0))
+        found = _values([Affine(1.0, core, 0.0)], sample)
+        assert low - 1e-9 * (1 + abs(low)) <= found.min() or low == -np.inf
+        assert found.max() <= high + 1e-9 * (1 + abs(high)) or high == np.inf
 
 
 def _values(roots: list[Affine], sample: np.ndarray) -> np.ndarray:
@@ -133,8 +207,33 @@ def test_feynman_networks_are_smaller_than_pykans():
         for name, cost in cost_report([problem.expression], problem.inputs).items():
             total[name] += (cost.edges, cost.nodes)
     assert total["tree"].tolist() == [849, 426]
-    assert (total["shared"] <= [735, 320]).all()
-    assert (total["compact"] <= [710, 300]).all()
+    assert (total["shared"] <= [722, 305]).all()
+    assert (total["compact"] <= [705, 293]).all()
+
+
+def test_known_ranges_make_networks_smaller():
+    edges = nodes = 0
+    for problem in feynman_problems():
+        network = compile_network([problem.expression], problem.inputs, ranges=problem.ranges)
+        edges, nodes = edges + network.n_edge, nodes + cost_of(network).nodes
+    assert (edges, nodes) <= (681, 266)
+
+
+@pytest.mark.parametrize(
+    ("formula", "ranges", "edges"),
+    [
+        (sympy.sqrt(x * y), [(0, 1)] * 3, 2),
+        (sympy.sqrt(x * y), [(-1, 1)] * 3, 3),
+        (z * sympy.log(x / y), [(0.5, 2)] * 3, 3),
+        (x / (y + z), [(0, 1), (1, 2), (1, 2)], 4),
+        (x / (y + z), [(-1, 1), (1, 2), (1, 2)], 5),
+    ],
+    ids=str,
+)
+def test_ranges_say_which_form_is_right(formula, ranges, edges):
+    assert compile_network([formula], VARIABLES, ranges=ranges).n_edge == edges
+    with pytest.raises(CompileError, match="3 inputs need as many ranges"):
+        compile_network([formula], VARIABLES, ranges=ranges[:2])
 
 
 def test_a_subexpression_of_several_outputs_is_there_once():
@@ -214,7 +313,7 @@ def test_crossed_pairs_are_untangled():
     a, b, c, d, e, f = symbols
     formula = sympy.sin(a * f) + sympy.exp(b * e) + sympy.tanh(c * d)
     roots = Interner().roots([read(formula, names)])
-    (plan,) = smaller(roots, 6, 0)
+    (plan,) = smaller(roots, task_of([formula], names, limit_s=0))
     assert plan.cost[0] == 9
     pairs = trees([read(sympy.sin(e + f) + sympy.exp(c + d) + sympy.tanh(a + b), names)], 6)
     assert crossings(untangled(pairs)) == 0

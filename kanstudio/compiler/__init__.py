@@ -6,7 +6,8 @@ module. A strategy says how the level graph is made:
 
 - "shared", the default: the smallest network that is found. Everything once (interned.py),
   in the cheapest of many equal forms (search.py, with the rules of products.py and
-  fusions.py), as vertices (dag.py) that are joined early (grouping.py) and stand where few
+  fusions.py, and those of positive.py and additions.py where signs are known: bounds.py),
+  as vertices (dag.py) that are joined early (grouping.py) and stand where few
   values have to be carried (schedule.py, placed.py), in an order in which few edges cross
   (order.py).
 - "compact": as shared, and what depends on one value alone is one edge, with a composed
@@ -25,6 +26,7 @@ from typing import Literal, get_args
 
 import sympy
 
+from kanstudio.compiler.bounds import Bounds, Range
 from kanstudio.compiler.check import checked
 from kanstudio.compiler.cost import Cost, cost_of, cost_of_graph
 from kanstudio.compiler.evaluate import sympy_function
@@ -34,6 +36,7 @@ from kanstudio.compiler.lower import lower
 from kanstudio.compiler.normal import Affine
 from kanstudio.compiler.read import read
 from kanstudio.compiler.requirements import Requirement, requirements, share_violated
+from kanstudio.compiler.search import Task
 from kanstudio.compiler.shared import compact, shared, trees
 from kanstudio.errors import CompileError
 from kanstudio.network.network import Network
@@ -63,6 +66,7 @@ def compile_network(
     output_names: Sequence[str] | None = None,
     *,
     strategy: Strategy = "shared",
+    ranges: Sequence[Range] | None = None,
     search_s: float = SEARCH_S,
     grid: int = 5,
     degree: int = 3,
@@ -70,9 +74,12 @@ def compile_network(
 ) -> Network:
     """The network whose outputs are the expressions of the variables, in this order.
 
-    strategy: see the module. search_s: CPU seconds that the search for a smaller equal form may
-    take; 0 lays the formula out as it is written. (It ends by itself after a number of
-    steps, so that a network does not depend on the machine; the time is for long formulas.)
+    strategy: see the module. ranges: (low, high) of each input, where the network must be
+    exact; None is everywhere. Some smaller forms are right for x > 0 only: they are taken where
+    the ranges allow them, and the network may be wrong beyond. (At an end of a range that is 0,
+    a slope may be 0 that should not.) search_s: CPU seconds that the search for a smaller equal
+    form may take; 0 lays the formula out as it is written. (It ends by itself after a number
+    of steps, so that a network does not depend on the machine; the time is for long formulas.)
 
     Exact up to rounding wherever an expression has a real value and its `requirements`
     hold: a power whose exponent varies is exp(exponent * log(base)), and needs base >= 0.
@@ -87,21 +94,42 @@ def compile_network(
     names, formulas, roots = _read(expressions, variables)
     if output_names is not None and len(output_names) != len(expressions):
         raise CompileError(f"{len(expressions)} formulas need as many output names")
-    graph = _graph(formulas, names, roots, strategy, search_s)
+    task = _task(formulas, names, ranges, search_s)
+    graph = _graph(names, roots, strategy, task)
     return lower(graph, names, output_names, grid=grid, degree=degree, seed=seed)
 
 
 def cost_report(
-    expressions: Sequence[sympy.Expr], variables: Sequence[str], *, search_s: float = SEARCH_S
+    expressions: Sequence[sympy.Expr],
+    variables: Sequence[str],
+    *,
+    ranges: Sequence[Range] | None = None,
+    search_s: float = SEARCH_S,
 ) -> dict[Strategy, Cost]:
-    """What the network of the expressions costs under each strategy.
+    """What the network of the expressions costs under each strategy; ranges as there.
 
     Nothing but the layouts is made. Raises CompileError as `compile_network` does.
     """
     names, formulas, roots = _read(expressions, variables)
-    return {
-        name: cost_of_graph(_graph(formulas, names, roots, name, search_s)) for name in STRATEGIES
-    }
+    task = _task(formulas, names, ranges, search_s)
+    return {name: cost_of_graph(_graph(names, roots, name, task)) for name in STRATEGIES}
+
+
+def _task(
+    expressions: Sequence[sympy.Expr],
+    names: Sequence[str],
+    ranges: Sequence[Range] | None,
+    search_s: float,
+) -> Task:
+    """What a search for a smaller form is asked."""
+    if ranges is not None and len(ranges) != len(names):
+        raise CompileError(f"{len(names)} inputs need as many ranges")
+    bounds = Bounds(ranges)
+
+    def check(graph: LevelGraph) -> LevelGraph | None:
+        return checked(graph, expressions, names, bounds)
+
+    return Task(len(names), check, search_s, bounds)
 
 
 def _read(
@@ -117,23 +145,12 @@ def _read(
     return names, formulas, [read(formula, names) for formula in formulas]
 
 
-def _graph(
-    expressions: Sequence[sympy.Expr],
-    names: Sequence[str],
-    roots: Sequence[Affine],
-    strategy: str,
-    search_s: float,
-) -> LevelGraph:
+def _graph(names: Sequence[str], roots: Sequence[Affine], strategy: str, task: Task) -> LevelGraph:
     if strategy not in STRATEGIES:
         raise CompileError(f"strategy is {', '.join(STRATEGIES)}, not {strategy!r}")
     if strategy == "tree":
         return trees(roots, len(names))
-
-    def check(graph: LevelGraph) -> LevelGraph | None:
-        return checked(graph, expressions, names)
-
-    layout = shared if strategy == "shared" else compact
-    return layout(roots, len(names), check, search_s)
+    return shared(roots, task) if strategy == "shared" else compact(roots, task)
 
 
 def _expression(value: object) -> sympy.Expr:

@@ -19,6 +19,7 @@ import sympy
 import torch
 
 from kanstudio import functions
+from kanstudio.compiler.bounds import Bounds, Range
 from kanstudio.compiler.evaluate import sympy_function
 from kanstudio.compiler.levels import LevelGraph
 from kanstudio.compiler.proof import proven
@@ -27,21 +28,37 @@ from kanstudio.network.network import FloatArray
 TOLERANCE = 1e-9
 _RANGES = ((-2.0, 2.0), (0.1, 1.5), (1.0, 4.0))
 _POINTS = 8
+_AT_ENDS = 0.3
 
 
 def checked(
-    graph: LevelGraph, expressions: Sequence[sympy.Expr], names: Sequence[str]
+    graph: LevelGraph, expressions: Sequence[sympy.Expr], names: Sequence[str], bounds: Bounds
 ) -> LevelGraph | None:
-    """The graph, with a note of the check; None unless it is proven and keeps its digits."""
-    if not (agrees(graph, expressions, names) and proven(graph, expressions, names)):
+    """The graph, with a note of the check; None unless it is proven and keeps its digits.
+
+    bounds: of the inputs; neither is asked beyond them.
+    """
+    if not agrees(graph, expressions, names, bounds.ranges):
+        return None
+    if not proven(graph, expressions, names, bounds):
         return None
     return replace(graph, checked=f"symbolically and at {_POINTS * len(_RANGES)} points")
 
 
-def agrees(graph: LevelGraph, expressions: Sequence[sympy.Expr], names: Sequence[str]) -> bool:
+def agrees(
+    graph: LevelGraph,
+    expressions: Sequence[sympy.Expr],
+    names: Sequence[str],
+    ranges: Sequence[Range] | None = None,
+) -> bool:
     """At random points, do the outputs equal the formulas wherever these have a value?"""
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.uniform(*ends, (_POINTS, graph.n_inputs)) for ends in _RANGES])
+    if ranges:
+        low, high = np.transpose(ranges)
+        x = rng.uniform(low, high, x.shape)
+        at_ends = rng.random(x.shape) < _AT_ENDS
+        x[:_POINTS][at_ends[:_POINTS]] = np.broadcast_to(low, x.shape)[:_POINTS][at_ends[:_POINTS]]
     expected = sympy_function(expressions, names)(x)
     real = np.isfinite(expected)
     difference = np.abs(values(graph, x) - expected)

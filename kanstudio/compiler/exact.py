@@ -35,7 +35,10 @@ class Exact(float):
             return NotImplemented
         if other == 1:
             return self
-        return exact(float.__mul__(self, other), self.residue * residue(other) % P)
+        made = exact(float.__mul__(self, other), self.residue * residue(other) % P)
+        if self.antilog and not isinstance(other, Exact) and is_positive(self.antilog):
+            made.antilog = root_power(self.antilog, decimal(float(other)))
+        return made
 
     __rmul__ = __mul__
 

@@ -24,7 +24,7 @@ from kanstudio.compiler.normal import (
     multiply,
 )
 
-_RECIPROCALS = {
+RECIPROCALS = {
     "cosh": "sech", "sinh": "csch", "tanh": "coth", "cos": "sec", "sin": "csc", "tan": "cot",
 }  # fmt: skip
 _RATIOS = {("sin", "cos"): "tan", ("cos", "sin"): "cot", ("sinh", "cosh"): "tanh"}
@@ -41,6 +41,8 @@ def fused(core: Core) -> Iterator[Affine]:
             yield from _power_of_function(found[0], core.argument, inner)
         elif core.function == "exp" and inner.function == "log":
             yield _exp_of_log(core.argument, inner)
+        elif core.function == "exp" and inner.function == "x^2" and core.argument.scale < 0:
+            yield _gaussian(core.argument, inner)
         elif core.function == "abs" and _is_even_power(inner) and core.argument.bias == 0:
             yield Affine(abs(core.argument.scale), inner, 0.0)
 
@@ -52,8 +54,8 @@ def _power_of_function(exponent: Exponent, argument: Affine, inner: Apply) -> It
         yield multiply([constant(exact.quotient(1, bias)), apply("sigmoid", shifted)])
     if bias != 0:
         return
-    if exponent == -1 and inner.function in _RECIPROCALS:
-        yield multiply([constant(exact.quotient(1, scale)), apply(_RECIPROCALS[inner.function], u)])
+    if exponent == -1 and inner.function in RECIPROCALS:
+        yield multiply([constant(exact.quotient(1, scale)), apply(RECIPROCALS[inner.function], u)])
     elif inner.function == "exp" and (isinstance(exponent, int) or scale > 0):
         power = float(exponent)
         yield multiply([constant(exact.power(scale, exponent)), apply("exp", add([(power, u)]))])
@@ -68,6 +70,13 @@ def _exp_of_log(argument: Affine, inner: Apply) -> Affine:
     """``exp(p * log(u) + q) -> e**q * u**p``."""
     name = functions.power_name(argument.scale)
     return multiply([constant(exact.exp(argument.bias)), apply(name, inner.argument)])
+
+
+def _gaussian(argument: Affine, inner: Apply) -> Affine:
+    """``exp(q - p * u**2) -> e**q * gaussian(sqrt(p) * u)``."""
+    root = exact.power(-argument.scale, 0.5)
+    bell = apply("gaussian", add([(root, inner.argument)]))
+    return multiply([constant(exact.exp(argument.bias)), bell])
 
 
 def _is_even_power(core: Apply) -> bool:

@@ -9,14 +9,15 @@ that formulas pass that differ where the signs are the same is below 2**-100.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import sympy
 
 from kanstudio.compiler import evaluate
 from kanstudio.compiler.at_point import Reader, applied
+from kanstudio.compiler.bounds import Bounds
 from kanstudio.compiler.exact import Exact, residue
-from kanstudio.compiler.field import signed
+from kanstudio.compiler.field import P, drawn, is_positive, signed
 from kanstudio.compiler.interned import postorder
 from kanstudio.compiler.levels import LevelGraph, LevelNode, Subnode
 from kanstudio.compiler.normal import Affine, Apply, Core, Product, Sum, Variable
@@ -30,10 +31,16 @@ _PER_COMBINATION = 4
 _ENOUGH = 32
 
 
-def proven(graph: LevelGraph, expressions: Sequence[sympy.Expr], names: Sequence[str]) -> bool:
+def proven(
+    graph: LevelGraph,
+    expressions: Sequence[sympy.Expr],
+    names: Sequence[str],
+    bounds: Bounds | None = None,
+) -> bool:
     """Is the graph equal to the expressions wherever these have a real value?
 
-    False where no law that is known here says so, and for formulas that are too large.
+    bounds: of the inputs, with what was taken for positive; there only. False where no law
+    that is known here says so, and for formulas that are too large.
     """
     steps = sum(1 for expression in expressions for _ in evaluate.postorder(expression))
     if steps + sum(map(len, graph.levels)) > MAX_STEPS:
@@ -41,8 +48,10 @@ def proven(graph: LevelGraph, expressions: Sequence[sympy.Expr], names: Sequence
     compared, combinations = 0, set()
     for trial in range(_TRIALS):
         point = Point()
-        inputs = [value(signed("x", index, trial)) for index in range(graph.n_inputs)]
+        inputs = [value(_input(index, trial, bounds)) for index in range(graph.n_inputs)]
         try:
+            if bounds and not _are_positive(bounds.relied.values(), inputs, point):
+                continue
             reader = _reader(names, inputs, point)
             wanted = [reader.read(expression).of for expression in expressions]
         except (OutsideError, ZeroDivisionError):
@@ -57,6 +66,18 @@ def proven(graph: LevelGraph, expressions: Sequence[sympy.Expr], names: Sequence
         if not point.signs or compared >= min(_ENOUGH, _PER_COMBINATION * (len(combinations) + 1)):
             return True
     return False
+
+
+def _input(index: int, trial: int, bounds: Bounds | None) -> int:
+    """A random input, with its sign if that is known."""
+    low, high = bounds.ranges[index] if bounds and bounds.ranges else (-1.0, 1.0)
+    if low >= 0:
+        return drawn("x", index, trial)
+    return -drawn("x", index, trial) % P if high <= 0 else signed("x", index, trial)
+
+
+def _are_positive(values: Iterable[Affine], inputs: Sequence[Value], point: Point) -> bool:
+    return all(is_positive(affine_at(one, inputs, point).of) for one in values)
 
 
 def _reader(names: Sequence[str], inputs: Sequence[Value], point: Point) -> Reader:

@@ -13,6 +13,7 @@ import torch
 
 from kanstudio import compiler, formula
 from kanstudio.compiler import Cost, Strategy, compile_network, located
+from kanstudio.compiler.bounds import Range
 from kanstudio.compiler.evaluate import postorder
 from kanstudio.errors import CompileError
 from kanstudio.kan import KAN
@@ -27,6 +28,7 @@ def compile(
     inputs: Sequence[str | sympy.Symbol] | None = None,
     *,
     strategy: Strategy = "shared",
+    ranges: Sequence[Range] | None = None,
     dtype: torch.dtype | None = None,
 ) -> KAN:
     """The network that computes a formula, or several, exactly.
@@ -38,7 +40,9 @@ def compile(
     outputs itself. inputs: the variables in the order of the columns of x; None takes
     those of texts in the order of their first appearance, then those of sympy expressions
     by name. strategy: "shared" for the smallest network, "compact" for composed functions
-    on its edges, "tree" for pykan's layout. dtype: of the parameters, torch's default if None.
+    on its edges, "tree" for pykan's layout. ranges: (low, high) of each input, if the network
+    need be right there only: it may be smaller then, as sqrt(x*y) is sqrt(x)*sqrt(y) for
+    positive x and y. dtype: of the parameters, torch's default if None.
 
         >>> model = compile("exp(sin(pi*x) + y^2)", inputs=["x", "y"])
         >>> model(torch.zeros(1, 2)).item()
@@ -47,7 +51,7 @@ def compile(
     Raises FormulaError (with the place in the text) for a text that is no formula, and
     CompileError for a function that has no exact network or a symbol that is no input.
     """
-    network = network_of(formulas, inputs, strategy=strategy)
+    network = network_of(formulas, inputs, strategy=strategy, ranges=ranges)
     return KAN.from_network(network, dtype=dtype)
 
 
@@ -71,6 +75,7 @@ def network_of(
     inputs: Sequence[str | sympy.Symbol] | str | sympy.Symbol | None = None,
     *,
     strategy: Strategy = "shared",
+    ranges: Sequence[Range] | None = None,
     grid: int = 5,
     degree: int = 3,
     seed: int = 0,
@@ -83,6 +88,7 @@ def network_of(
             read.inputs,
             read.output_names,
             strategy=strategy,
+            ranges=ranges,
             grid=grid,
             degree=degree,
             seed=seed,
@@ -92,10 +98,12 @@ def network_of(
 def cost_report(
     formulas: Formula | Sequence[Formula],
     inputs: Sequence[str | sympy.Symbol] | None = None,
+    *,
+    ranges: Sequence[Range] | None = None,
 ) -> dict[Strategy, Cost]:
     """Nodes, active edges, depth and parameters that `compile` needs under each strategy.
 
-    formulas, inputs and errors as of `compile`.
+    formulas, inputs, ranges and errors as of `compile`.
 
         >>> report = cost_report("x*y + x*z")
         >>> report["shared"].edges, report["tree"].edges
@@ -103,7 +111,7 @@ def cost_report(
     """
     read = _read(formulas, inputs)
     with _located(read):
-        return compiler.cost_report(read.expressions, read.inputs)
+        return compiler.cost_report(read.expressions, read.inputs, ranges=ranges)
 
 
 @dataclass(frozen=True, slots=True)

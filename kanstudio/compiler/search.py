@@ -7,49 +7,123 @@ rules do is exact by itself; the result is compared with the formula once more (
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from kanstudio.compiler.additions import balanced, gathered, parted
+from kanstudio.compiler.bounds import Bounds
 from kanstudio.compiler.dag import build
 from kanstudio.compiler.fusions import collected, fused, joined, unpacked
 from kanstudio.compiler.grouping import Plan, grouped
 from kanstudio.compiler.interned import Interner, postorder
+from kanstudio.compiler.levels import LevelGraph
 from kanstudio.compiler.normal import Affine, Apply, Core, Product, Sum, Variable
+from kanstudio.compiler.placed import placed
+from kanstudio.compiler.positive import (
+    doubled,
+    opened,
+    sampled,
+    shared_out,
+    split,
+    spread,
+    taken_in,
+)
 from kanstudio.compiler.products import absorbed, distributed, divided, factored, powered
 from kanstudio.errors import CompileError
 
-RULES = (fused, unpacked, joined, collected, factored, absorbed, distributed)
+RULES = (
+    fused, unpacked, joined, collected, factored, absorbed, distributed, spread, sampled, gathered,
+)  # fmt: skip
+"""What is right for all values."""
+SIGN_RULES = (taken_in, split, opened, doubled, shared_out, balanced, parted)
+"""What asks for bounds."""
 MAX_TRIALS = 400
 """Forms that are laid out at most: the same form is found on every machine."""
 MAX_CORES = 150
 """Larger formulas are laid out as they are written."""
+_WIDE_TRIALS = 1200
+_WIDTH = 3
+_PATIENCE = 2
+_MOST_ASKED = 12
+"""Where ranges are given, there is more to find: several forms are followed at once, forms with
+one more edge too, for some rounds without success."""
 
 
-def smaller(roots: Sequence[Affine], n_inputs: int, limit_s: float) -> list[Plan]:
-    """The plan of the interned expressions, then ever cheaper ones, found within the time.
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked of a search.
 
-    Seconds of this thread's own computing: what else the machine does changes no network.
+    check: the graph, with how it was checked; None if it is not what was typed. limit_s: seconds
+    of this thread's own computing; what else the machine does changes no network. bounds: of
+    the inputs.
     """
-    best = _Form(roots, n_inputs)
-    plans = [best.plan]
-    end = time.thread_time() + limit_s
-    trials = 0
-    while trials < MAX_TRIALS and time.thread_time() < end:
-        cores = list(postorder(best.roots))
-        if len(cores) > MAX_CORES or best.plan.cost[0] <= _fewest(cores, best.roots):
-            break
-        found = best
-        for core, new in _candidates(cores, best.roots):
-            trials += 1
-            form = _tried(best, core, new)
-            if form is not None and form.plan.cost < found.plan.cost:
-                found = form
-            if trials >= MAX_TRIALS or time.thread_time() > end:
-                break
-        if found is best:
-            break
-        best = found
-        plans.append(best.plan)
-    return plans
+
+    n_inputs: int
+    check: Callable[[LevelGraph], LevelGraph | None]
+    limit_s: float
+    bounds: Bounds
+
+    @property
+    def is_wide(self) -> bool:
+        return self.bounds.ranges is not None
+
+
+def smaller(roots: Sequence[Affine], task: Task) -> list[Plan]:
+    """The plan of the interned expressions, then ever cheaper ones, found within the time."""
+    return _Search(roots, task).plans()
+
+
+class _Search:
+    """Rounds of rewriting, from the best forms of the round before."""
+
+    def __init__(self, roots: Sequence[Affine], task: Task) -> None:
+        self.task = task
+        self.best = _Form(roots, task.n_inputs)
+        self.beam = [self.best]
+        self.seen = {self.best.plan.dag}
+        self.trials = _WIDE_TRIALS if task.is_wide else MAX_TRIALS
+        self.end = time.thread_time() + task.limit_s
+
+    def plans(self) -> list[Plan]:
+        found = [self.best.plan]
+        patience = _PATIENCE if self.task.is_wide else 1
+        while patience and self.beam and not self._is_over():
+            self.beam = self._next()
+            patience -= 1
+            if self.beam and self.beam[0].cost < self.best.cost:
+                self.best = self.beam[0]
+                found.append(self.best.plan)
+                patience = _PATIENCE if self.task.is_wide else 1
+        return found
+
+    def _is_over(self) -> bool:
+        return self.trials <= 0 or time.thread_time() > self.end
+
+    def _next(self) -> list[_Form]:
+        """The best forms that one rule leads to, and that are what was typed."""
+        children = sorted(self._children(), key=lambda form: form.cost)
+        if not self.task.is_wide:
+            return children[:1]
+        kept: list[_Form] = []
+        for child in children[:_MOST_ASKED]:
+            if len(kept) < _WIDTH and self.task.check(placed(child.plan.dag, child.plan.schedule)):
+                kept.append(child)
+        return kept
+
+    def _children(self) -> Iterator[_Form]:
+        most = (self.best.cost[0] + 2,) if self.task.is_wide else self.best.cost
+        for form in self.beam:
+            cores = list(postorder(form.roots))
+            if len(cores) > MAX_CORES or self.best.cost[0] <= _fewest(cores, form.roots):
+                continue
+            for core, new in _candidates(cores, form.roots, self.task.bounds):
+                self.trials -= 1
+                child = _tried(form, core, new)
+                if child is not None and child.cost < most and child.plan.dag not in self.seen:
+                    self.seen.add(child.plan.dag)
+                    yield child
+                if self._is_over():
+                    return
 
 
 def related(roots: Sequence[Affine]) -> list[Affine]:
@@ -72,6 +146,8 @@ class _Form:
         self.roots = roots
         self.n_inputs = n_inputs
         self.plan = grouped(build(roots, n_inputs))
+        # Simpler functions on as many edges may lead on to fewer edges.
+        self.cost = (*self.plan.cost, sum(1 for _ in postorder(roots)))
 
 
 def _tried(form: _Form, core: Core, new: Affine) -> _Form | None:
@@ -82,12 +158,18 @@ def _tried(form: _Form, core: Core, new: Affine) -> _Form | None:
         return None
 
 
-def _candidates(cores: Sequence[Core], roots: Sequence[Affine]) -> Iterator[tuple[Core, Affine]]:
+def _candidates(
+    cores: Sequence[Core], roots: Sequence[Affine], bounds: Bounds
+) -> Iterator[tuple[Core, Affine]]:
     products = [core for core in cores if isinstance(core, Product)]
-    lifted = _lifted(cores, roots)
+    # Where ranges are given, the numbers on them are compared: few digits near 0 will do.
+    lifted = {id(core) for core in cores} if bounds.ranges else _lifted(cores, roots)
     for core in cores:
         for rule in RULES:
             for new in rule(core):
+                yield core, new
+        for sign_rule in SIGN_RULES:
+            for new in sign_rule(core, bounds):
                 yield core, new
         for new in (*powered(core, products), *divided(core, id(core) in lifted)):
             yield core, new

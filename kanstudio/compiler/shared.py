@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from kanstudio.compiler.compact import compacted
@@ -12,12 +12,9 @@ from kanstudio.compiler.levels import LevelGraph, beside
 from kanstudio.compiler.normal import Affine
 from kanstudio.compiler.order import untangled
 from kanstudio.compiler.placed import placed
-from kanstudio.compiler.search import related, smaller
+from kanstudio.compiler.search import Task, related, smaller
 from kanstudio.compiler.tree import tree
 from kanstudio.errors import CompileError
-
-Check = Callable[[LevelGraph], LevelGraph | None]
-"""The graph, with how it was checked; None if it is not what was typed."""
 
 
 def trees(roots: Sequence[Affine], n_inputs: int) -> LevelGraph:
@@ -25,40 +22,32 @@ def trees(roots: Sequence[Affine], n_inputs: int) -> LevelGraph:
     return beside([tree(root, n_inputs) for root in roots])
 
 
-def shared(roots: Sequence[Affine], n_inputs: int, check: Check, search_s: float) -> LevelGraph:
-    """All outputs in one graph, common subexpressions once; no larger than the trees.
-
-    check: of a form that it refuses, the next best is taken. search_s: seconds for rewriting.
-    """
-    return untangled(_best(_candidates(roots, n_inputs, check, search_s)))
+def shared(roots: Sequence[Affine], task: Task) -> LevelGraph:
+    """All outputs in one graph, common subexpressions once; no larger than the trees."""
+    return untangled(_best(_candidates(roots, task)))
 
 
-def compact(roots: Sequence[Affine], n_inputs: int, check: Check, search_s: float) -> LevelGraph:
+def compact(roots: Sequence[Affine], task: Task) -> LevelGraph:
     """As `shared`, with functions of one value on one edge wherever that makes it smaller."""
-    graphs = _candidates(roots, n_inputs, check, search_s)
-    in_one = compacted(related(Interner().roots(roots)))
-    graphs += _searched(in_one, n_inputs, check, search_s)
+    graphs = _candidates(roots, task)
+    graphs += _searched(compacted(related(Interner().roots(roots))), task)
     return untangled(_best(graphs))
 
 
-def _candidates(
-    roots: Sequence[Affine], n_inputs: int, check: Check, search_s: float
-) -> list[LevelGraph]:
-    graphs = _searched(Interner().roots(roots), n_inputs, check, search_s)
+def _candidates(roots: Sequence[Affine], task: Task) -> list[LevelGraph]:
+    graphs = _searched(Interner().roots(roots), task)
     # Trees of what is used several times may be too large: they are no candidates then.
     with suppress(CompileError):
-        graphs.append(trees(roots, n_inputs))
+        graphs.append(trees(roots, task.n_inputs))
     return graphs
 
 
-def _searched(
-    roots: Sequence[Affine], n_inputs: int, check: Check, search_s: float
-) -> list[LevelGraph]:
+def _searched(roots: Sequence[Affine], task: Task) -> list[LevelGraph]:
     """The layout of the expressions as they are, and the smallest that passes the check."""
-    as_written, *found = smaller(roots, n_inputs, search_s)
+    as_written, *found = smaller(roots, task)
     graphs = [placed(as_written.dag, as_written.schedule)]
     for plan in reversed(found):
-        rewritten = check(placed(plan.dag, plan.schedule))
+        rewritten = task.check(placed(plan.dag, plan.schedule))
         if rewritten is not None:
             return [*graphs, rewritten]
     return graphs
