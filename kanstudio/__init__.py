@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         create_dataset_from_data,
         get_feynman_dataset,
     )
-    from kanstudio.functions import add_function, remove_function
+    from kanstudio.functions import add_function, load_functions, remove_function
     from kanstudio.kan import KAN
     from kanstudio.sweep import Sweep
 
@@ -40,6 +40,7 @@ _LAZY = {
     "create_dataset_from_data": "kanstudio.datasets",
     "get_feynman_dataset": "kanstudio.datasets",
     "kanpiler": "kanstudio.compiler.public",
+    "load_functions": "kanstudio.functions",
     "remove_function": "kanstudio.functions",
     "studio": "kanstudio.app.notebook",
 }
@@ -61,6 +62,7 @@ __all__ = [
     "create_dataset_from_data",
     "get_feynman_dataset",
     "kanpiler",
+    "load_functions",
     "remove_function",
     "studio",
 ]

@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. ``argv`` is without the program's name."""
     arguments = parser().parse_args(argv)
     try:
+        _load_functions(arguments.functions)
         status: int = arguments.run(arguments)
     except KanStudioError as error:
         print(complaint(error), file=sys.stderr)
@@ -47,6 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     return status
+
+
+def _load_functions(sources: Sequence[str]) -> None:
+    if sources:
+        from kanstudio.functions import load_functions
+
+        for source in sources:
+            load_functions(source)
 
 
 def complaint(error: KanStudioError) -> str:

@@ -24,11 +24,17 @@ def command_line(
     top = argparse.ArgumentParser(prog="kanstudio", description="Formulas as live networks.")
     top.add_argument("--version", action="version", version=f"kanstudio {__version__}")
     added = top.add_subparsers(required=True, metavar="COMMAND")
-    _add_serve(added).set_defaults(run=commands["serve"])
-    _add_compile(added).set_defaults(run=commands["compile"])
-    _add_train(added).set_defaults(run=commands["train"])
-    _add_sweep(added).set_defaults(run=commands["sweep"])
-    _add_export(added).set_defaults(run=commands["export"])
+    makers = {
+        "serve": _add_serve, "compile": _add_compile, "train": _add_train, "sweep": _add_sweep,
+        "export": _add_export,
+    }  # fmt: skip
+    for name, make in makers.items():
+        command = make(added)
+        command.set_defaults(run=commands[name])
+        command.add_argument(
+            "--functions", action="append", default=[], metavar="FILE",
+            help="Python of yours that calls kanstudio.add_function; may be repeated",
+        )  # fmt: skip
     return top
 
 

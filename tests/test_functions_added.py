@@ -164,7 +164,7 @@ def test_a_training_process_that_lacks_it_says_so() -> None:
     ((_, run_id, update),) = mailbox.sent
     assert (run_id, update.state) == (7, "error")
     assert update.message.startswith("unknown function morse")
-    assert "model.fit" in update.message
+    assert "add_function" in update.message
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ PUBLIC = ERRORS | {
     "create_dataset_from_data",
     "get_feynman_dataset",
     "kanpiler",
+    "load_functions",
     "remove_function",
     "studio",
 }

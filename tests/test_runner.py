@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+import torch
 from sine import sine_data, sine_network
 
+from kanstudio import add_function, remove_function
 from kanstudio.errors import TrainingError
 from kanstudio.network.build import empty_network
+from kanstudio.network.edits import set_function
 from kanstudio.network.forward import evaluate
-from kanstudio.network.network import Network
+from kanstudio.network.network import EdgeRef, Network
 from kanstudio.training import Dataset, TrainingSettings, train
 from kanstudio.training.handle import RunHandle, RunStatus
 from kanstudio.training.progress import Progress, Records
@@ -81,6 +84,20 @@ def test_a_run_ends_with_the_numbers_of_a_run_here(runner, network, data):
     assert watch.steps == list(range(1, 41))
     assert watch.network.same_values(here.network())
     assert not watch.network.layers[0].coef.flags.writeable
+
+
+def test_a_function_that_was_added_here_is_known_there(runner, data):
+    add_function("morse", lambda x: (1 - torch.exp(-x)) ** 2)
+    try:
+        network = set_function(empty_network([1, 1]), EdgeRef(0, 0, 0), "morse")
+        watch = Watch(runner.start(network, data, TrainingSettings(steps=5)))
+        watch.until(lambda: watch.handle.ended)
+        here = train(network, data, TrainingSettings(steps=5))
+        list(here)
+    finally:
+        remove_function("morse")
+    assert watch.handle.state == "finished", watch.last.message
+    assert watch.network.same_values(here.network())
 
 
 def test_pause_step_resume_stop(runner, network, data):

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from sine import sine_data, sine_network
 
+from kanstudio import load_functions, remove_function
 from kanstudio.app.desk import Desk
 from kanstudio.app.session import Session
 from kanstudio.app.workshop import SCHEDULER, trainer, use_scheduler
@@ -24,7 +25,8 @@ from kanstudio.editor.commands import Perturb
 from kanstudio.editor.document import new_document
 from kanstudio.errors import TrainingError
 from kanstudio.network.build import empty_network
-from kanstudio.network.network import Network
+from kanstudio.network.edits import set_function
+from kanstudio.network.network import EdgeRef, Network
 from kanstudio.sweep import Cluster, ClusterRunner, RemoteRun
 from kanstudio.sweep import cluster as cluster_module
 from kanstudio.sweep import host as host_module
@@ -244,6 +246,34 @@ def test_the_observer_sees_every_snapshot(cluster, network, data):
 
 def _describe(network: Network, number: int) -> tuple[int, int]:
     return number, network.layers[0].coef.shape[-1]
+
+
+def test_workers_know_the_functions_of_a_file(cluster, data, tmp_path):
+    """Both do, as code: the file is on none of their paths, and may be gone."""
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import torch\n"
+        "import kanstudio\n"
+        "DEPTH = 2.0\n"
+        "def well(x):\n"
+        "    return DEPTH * (1 - torch.exp(-x)) ** 2\n"
+        "kanstudio.add_function('morse', well)\n"
+    )
+    load_functions(str(file))
+    file.unlink()
+    network = set_function(empty_network([1, 1]), EdgeRef(0, 0, 0), "morse")
+    runner = ClusterRunner(cluster)
+    try:
+        watches = [Watch(runner.start(network, data, LONG)) for _ in range(2)]
+        for watch in watches:
+            watch.until(lambda watch=watch: bool(watch.steps))
+        for watch in watches:
+            watch.run.stop()
+            watch.until(lambda watch=watch: watch.run.ended)
+            watch.is_what_would_have_been_here(network, data)
+    finally:
+        remove_function("morse")
+    assert len({watch.run.worker for watch in watches}) == 2
 
 
 def test_the_studios_runs_go_to_the_cluster(cluster, monkeypatch):

@@ -100,7 +100,11 @@ class Desk:
 
     @property
     def devices(self) -> tuple[str, ...]:
-        return self._runner().devices()
+        """What runs may name; where there can be none, ``train`` says why."""
+        try:
+            return self._runner().devices()
+        except KanStudioError:
+            return ("cpu",)
 
     # What a person does.
 

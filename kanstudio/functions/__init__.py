@@ -29,6 +29,7 @@ from kanstudio.functions.lookup import (
     version,
 )
 from kanstudio.functions.own import add_function, remove_function
+from kanstudio.functions.source import load_functions
 
 __all__ = [
     "Domain",
@@ -38,6 +39,7 @@ __all__ = [
     "compose",
     "from_sympy",
     "get",
+    "load_functions",
     "match",
     "names",
     "power_name",

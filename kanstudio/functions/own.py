@@ -51,8 +51,8 @@ def add_function(
     complexity: at least 0; a higher one needs a better fit to be chosen.
     replace: the name may be that of a function added before.
 
-    The function lives in this process. A saved network has its name only: add it again
-    before loading. Raises KanStudioError and says what is wrong.
+    Processes that train get the function from this one, as code. A saved network has its
+    name only: add it again before loading. Raises KanStudioError and says what is wrong.
     """
     if not isinstance(name, str):
         raise KanStudioError(f"a function's name is a text, not {name!r}")
@@ -75,7 +75,11 @@ def add_function(
         complexity=complexity,
         inside_map=inside,
     )
-    if not added.put(row, replace=replace):
+    recipe = {
+        "name": name, "torch": torch, "sympy": sympy, "latex": latex, "domain": domain,
+        "complexity": complexity,
+    }  # fmt: skip
+    if not added.put(row, recipe, replace=replace):
         trial.fail("another thread has just added one")
     return row
 

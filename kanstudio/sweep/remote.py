@@ -28,7 +28,7 @@ from kanstudio.sweep.line import Line
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.checks import check_fit
 from kanstudio.training.data import Dataset
-from kanstudio.training.handle import RunHandle, checked_observer
+from kanstudio.training.handle import RunHandle, checked
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.worker import KEEP_EVERY_S, REPORT_EVERY_S, Start, Update
 
@@ -89,9 +89,7 @@ class ClusterRunner:
         Raises TrainingError at once if it cannot work on any machine.
         """
         check_fit(network, dataset, settings)
-        order = Start(
-            network, dataset, settings, paused, checkpoint, checked_observer(observer), arguments
-        )
+        order = checked(Start(network, dataset, settings, paused, checkpoint, observer, arguments))
         run = RemoteRun(self, next(self._ids), order)
         self.cluster.submit(self._take(run))
         return run

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from kanstudio.errors import TrainingError
+from kanstudio.functions.shipping import packed
 from kanstudio.network.network import Network
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.data import Dataset
 from kanstudio.training.progress import Progress, Records
 from kanstudio.training.settings import TrainingSettings
-from kanstudio.training.worker import Observer, RunState, Start, Update
+from kanstudio.training.worker import RunState, Start, Update
 
 MAX_RESTARTS = 3
 
@@ -173,8 +174,10 @@ class RunHandle:
         return replace(self._order, checkpoint=checkpoint, paused=self._paused)
 
 
-def checked_observer(observer: Callable[..., Any] | None) -> Observer | None:
-    """The observer, if another process can find it by its name. Raises TrainingError."""
-    if observer is not None and "<" in getattr(observer, "__qualname__", ""):
+def checked(order: Start) -> Start:
+    """The order, with what it needs in another process. Raises KanStudioError if it cannot go."""
+    if "<" in getattr(order.observer, "__qualname__", ""):
         raise TrainingError("an observer must be a function at the top of a module")
-    return observer
+    layers = order.network.layers
+    names = {name for layer in layers for row in layer.functions for name in row}
+    return replace(order, functions=packed(names))

@@ -24,7 +24,7 @@ from kanstudio.network.network import Network
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.checks import available_devices, check_run
 from kanstudio.training.data import Dataset
-from kanstudio.training.handle import RunHandle, checked_observer
+from kanstudio.training.handle import RunHandle, checked
 from kanstudio.training.settings import TrainingSettings
 from kanstudio.training.worker import Start
 
@@ -140,9 +140,8 @@ class Runner:
         must be picklable.
         """
         check_run(network, dataset, settings)
-        observer = checked_observer(observer)
         return self._begin(
-            Start(network, dataset, settings, paused, checkpoint, observer, arguments)
+            checked(Start(network, dataset, settings, paused, checkpoint, observer, arguments))
         )
 
     def _begin(self, order: Start) -> RunHandle:

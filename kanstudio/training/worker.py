@@ -13,13 +13,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from typing import Any, Literal
 
 from kanstudio.errors import KanStudioError, TrainingError
 from kanstudio.functions import UnknownFunctionError
+from kanstudio.functions.shipping import take
 from kanstudio.network.network import Network
 from kanstudio.training.checkpoint import Checkpoint
 from kanstudio.training.data import Dataset
@@ -38,7 +39,10 @@ NICENESS = 10
 
 @dataclass(frozen=True)
 class Start:
-    """The order to start a run, or to go on from a checkpoint."""
+    """The order to start a run, or to go on from a checkpoint.
+
+    functions: those of the network that users added, see ``functions.shipping``.
+    """
 
     network: Network
     dataset: Dataset
@@ -47,6 +51,7 @@ class Start:
     checkpoint: Checkpoint | None = None
     observer: Observer | None = None
     arguments: tuple[Any, ...] = ()
+    functions: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -131,13 +136,13 @@ class Hosted:
 def begin(order: Start) -> Hosted:
     """The run of an order. Raises TrainingError in words for its owner."""
     try:
+        take(order.functions)
         if order.checkpoint is None:
             run = TrainingRun(order.network, order.dataset, order.settings)
         else:
             run = TrainingRun.resume(order.checkpoint, order.dataset)
     except UnknownFunctionError as error:
-        message = f"{error}: functions added in Python are not known to the training process"
-        raise TrainingError(f"{message}; train with model.fit instead") from error
+        raise TrainingError(f"{error}: add it with kanstudio.add_function, then train") from error
     except (KanStudioError, MemoryError) as error:
         raise TrainingError(str(error) or "out of memory") from error
     return Hosted(order, run, order.paused)
