@@ -46,10 +46,10 @@ def start(arguments: argparse.Namespace, document: Document | None) -> Sweep:
 
 
 def follow(study: Sweep, table: str | None) -> SweepResult:
-    """Train, print the table, and write it; after an interrupt what was learned by then."""
+    """Train, print the table, and write it; if it has to end, what was learned by then."""
     try:
         study.run()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, TrainingError):
         if any(outcome.steps for outcome in study.result().outcomes):
             _tell(study.result(), table)
         raise

@@ -27,7 +27,7 @@ from kanstudio.errors import TrainingError
 from kanstudio.network.build import empty_network
 from kanstudio.network.edits import set_function
 from kanstudio.network.network import EdgeRef, Network
-from kanstudio.sweep import Cluster, ClusterRunner, RemoteRun
+from kanstudio.sweep import Cluster, ClusterRunner, RemoteRun, Sweep
 from kanstudio.sweep import cluster as cluster_module
 from kanstudio.sweep import host as host_module
 from kanstudio.sweep.host import Answer, Mailbox, Wish
@@ -320,7 +320,7 @@ def test_what_cannot_work_is_refused(cluster, network, data):
 
 
 def test_a_scheduler_elsewhere_is_used_by_its_address(cluster, network, data, monkeypatch):
-    """And when it is gone, runs end with words, and their last snapshots stay."""
+    """And when it is gone, runs end with words, and what they learned stays."""
     monkeypatch.setattr(cluster_module, "CONNECT_S", 1.0)
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1",
                "--port", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]  # fmt: skip
@@ -333,20 +333,44 @@ def test_a_scheduler_elsewhere_is_used_by_its_address(cluster, network, data, mo
         )
         threading.Thread(target=scheduler.stderr.read, daemon=True).start()
         with Cluster(address) as there:
-            runner = ClusterRunner(there)
+            runner = ClusterRunner(there, share=True)
             watch = Watch(runner.start(network, data, LONG))
+            desk = training_desk(runner)
             watch.until(lambda: "waiting for a worker" in watch.last.message)
             with running([*worker, address], stderr=subprocess.DEVNULL):
                 watch.until(lambda: len(watch.steps) > 100)
+                watch.until(lambda: desk.tick() or desk.run_step > 100)
                 assert there.n_slots() == 1
-                scheduler.kill()
+                study = Sweep(data, {"seed": range(9)}, model=network, opt="Adam",
+                              steps=1_000_000, cluster=there)  # fmt: skip
+                with pytest.raises(TrainingError, match="Dask scheduler at") as caught:
+                    for _ in study:
+                        scheduler.kill()
                 watch.until(lambda: watch.run.ended)
             assert watch.run.state == "error"
-            assert f"the Dask scheduler at {address} is gone" in watch.last.message
             watch.is_what_would_have_been_here(network, data)
+            assert max(outcome.steps for outcome in study.result().outcomes) > 0
+            watch.until(lambda: desk.tick() or desk.state != "training")
+            assert (desk.state, len(desk.curve()[0])) == ("error", desk.steps)
+            # Who asks first hears that it is gone, the others that there is none.
+            told = [watch.last.message, desk.message]
+            assert all("what was learned before is kept" in words for words in told)
+            told += [str(caught.value), *(o.message for o in study.result().outcomes)]
+            assert any(f"the Dask scheduler at {address} is gone" in words for words in told)
+            assert desk.steps > 100
             again = Watch(runner.start(network, data, LONG))
             again.until(lambda: again.run.ended)
             assert f"there is no Dask scheduler at {address}" in again.last.message
+
+
+def training_desk(runner: ClusterRunner) -> Desk:
+    """A session of the Studio whose run goes to these workers."""
+    session = Session(new_document("sin(x)*y"))
+    session.do(Perturb("all", 0.1))
+    desk = Desk(session, lambda: runner)
+    desk.settings = LONG
+    desk.train()
+    return desk
 
 
 @contextmanager

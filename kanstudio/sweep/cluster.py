@@ -101,7 +101,10 @@ class Cluster:
             self.submit(self._describe())
 
     def n_slots(self) -> int:
-        """How many runs the workers can train at once, as of about a second ago; at least 1."""
+        """How many runs the workers can train at once, as of about a second ago; at least 1.
+
+        Raises TrainingError if the scheduler is gone.
+        """
         if self.address is None:
             return self._n_workers
         now = time.monotonic()
@@ -139,7 +142,10 @@ class Cluster:
 
     async def _threads(self) -> int:
         client = await self.client()
-        threads: dict[str, int] = await client.nthreads()
+        try:
+            threads: dict[str, int] = await client.nthreads()
+        except OSError:
+            return self._counted[1]  # The line is broken: it may come back.
         return max(1, sum(threads.values()))
 
     async def _start_here(self) -> str:

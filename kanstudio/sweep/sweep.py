@@ -117,8 +117,8 @@ class Sweep:
     def run(self, *, bar: bool | None = None) -> SweepResult:
         """Train everything and give the table.
 
-        bar: show a progress bar; None: on a terminal. After an interrupt ``result`` has
-        what was learned.
+        bar: show a progress bar; None: on a terminal. After an interrupt, or if the
+        scheduler goes away, which raises TrainingError, ``result`` has what was learned.
         """
         disable = None if bar is None else not bar
         bar_of = tqdm(total=len(self.points), unit=" runs", leave=False, disable=disable)
