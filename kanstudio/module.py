@@ -78,6 +78,9 @@ class KANLayer(nn.Module):
 class KANModule(nn.Module):
     """What a KAN is; ``KAN`` in kan.py adds what people do to it."""
 
+    input_id: tuple[int, ...] | None = None
+    """After ``prune_input``: which columns of its samples the model still takes."""
+
     @classmethod
     def from_network(
         cls,
@@ -98,7 +101,10 @@ class KANModule(nn.Module):
         The file is in the safetensors format and holds numbers and names, never code.
         Raises FileError.
         """
-        save_network(self.network(), path, {"dtype": str(self.dtype).removeprefix("torch.")})
+        facts: dict[str, Any] = {"dtype": str(self.dtype).removeprefix("torch.")}
+        if self.input_id is not None:
+            facts["input_id"] = list(self.input_id)
+        save_network(self.network(), path, facts)
 
     @classmethod
     def load(
@@ -115,7 +121,9 @@ class KANModule(nn.Module):
         """
         network, manifest = read_network(path)
         saved = _DTYPES.get(str(manifest.get("dtype")))
-        return cls.from_network(network, dtype=dtype or saved, device=device)
+        model = cls.from_network(network, dtype=dtype or saved, device=device)
+        model.input_id = _columns(manifest.get("input_id"), len(network.input_names))
+        return model
 
     def _begin(self, network: Network, dtype: torch.dtype, device: torch.device | str) -> None:
         if not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
@@ -225,6 +233,16 @@ class KANModule(nn.Module):
         if x is None:
             raise DataError("there are no samples yet: call the model or get_act(x) first")
         return real_tensor(x).detach()
+
+
+def _columns(found: Any, count: int) -> tuple[int, ...] | None:
+    """input_id as a file has it; files without one are of models with all their inputs."""
+    if found is None:
+        return None
+    whole = isinstance(found, list) and all(type(item) is int and item >= 0 for item in found)
+    if not whole or len(found) != count or found != sorted(set(found)):
+        raise FileError(f"the model is not valid: the columns of its {count} inputs")
+    return tuple(found)
 
 
 def told_apart(knots: FloatArray, dtype: torch.dtype) -> FloatArray:

@@ -34,9 +34,6 @@ class SimplifyingKAN(KANModule):
     ``kanstudio.snapping``.
     """
 
-    input_id: tuple[int, ...] | None = None
-    """After ``prune_input``: which columns of its samples the model still takes."""
-
     def _seen(self) -> FloatArray:
         samples: FloatArray = self._samples(None).to("cpu", torch.float64).numpy()
         return samples
@@ -188,8 +185,9 @@ class SimplifyingKAN(KANModule):
     ) -> Self:
         """A new model without the inputs of an attribution of at most the threshold.
 
-        It takes only the columns ``input_id`` of the samples. active_inputs: the inputs to
-        keep, in place of the threshold.
+        It takes only the columns ``input_id`` of the samples, ``x[:, model.input_id]``; of data
+        frames and files it takes those of its ``input_names``, as ever. Both are saved.
+        active_inputs: the inputs to keep, in place of the threshold.
         """
         network, kept = cut.prune_input(self.network(), self._seen(), threshold, active_inputs)
         cache = self._samples(None)[:, list(kept)]

@@ -6,9 +6,11 @@ import contextlib
 import io
 import warnings
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import assume, given, settings
@@ -16,7 +18,8 @@ from hypothesis import strategies as st
 from oracle import from_pykan
 from strategies import networks, samples
 
-from kanstudio import KAN, DataError, EditError
+from kanstudio import KAN, DataError, EditError, FileError
+from kanstudio.files.model import save_network
 from kanstudio.network import prune
 from kanstudio.network.build import empty_network
 from kanstudio.network.edits import expand_width, random_spline_network, set_function
@@ -320,6 +323,34 @@ def test_prune_input_says_which_columns_stay(model: KAN) -> None:
     assert chosen.input_id == (2,)
     with pytest.raises(DataError, match="has 1 inputs"):
         fewer(x)
+
+
+def test_a_file_keeps_which_inputs_are_left(model: KAN, tmp_path: Path) -> None:
+    x = model.cache_data
+    assert x is not None
+    fewer, path = model.prune_input(active_inputs=[0, 2]), tmp_path / "model.safetensors"
+    fewer.save(path)
+    loaded = KAN.load(path)
+    assert (loaded.input_id, loaded.input_names) == ((0, 2), ("x1", "x3"))
+    assert torch.equal(loaded(x[:, loaded.input_id]), fewer(x[:, [0, 2]]))
+    # A table's columns are found by their names.
+    (y,) = model.output_names
+    table = pd.DataFrame({"x1": x[:, 0], "x2": x[:, 1], "x3": x[:, 2], y: x[:, 0]})
+    loaded.fit(table, steps=1, log=0)
+    assert loaded.cache_data is not None
+    assert loaded.cache_data.shape[1] == 2
+    assert set(loaded.cache_data[:, 1].tolist()) <= set(x[:, 2].tolist())
+    model.save(path)
+    assert KAN.load(path).input_id is None
+
+
+@pytest.mark.parametrize("wrong", ["0", [0], [2, 0], [0, 0], [0, True], [-1, 0]])
+def test_columns_in_a_file_are_checked(model: KAN, tmp_path: Path, wrong: object) -> None:
+    path = tmp_path / "model.safetensors"
+    fewer = model.prune_input(active_inputs=[0, 2])
+    save_network(fewer.network(), path, {"input_id": wrong})
+    with pytest.raises(FileError, match="the columns of its 2 inputs"):
+        KAN.load(path)
 
 
 def test_prune_edge_and_remove_change_the_model_itself(model: KAN) -> None:
