@@ -42,6 +42,8 @@ def take(browser: Browser, address: str, theme: Literal["light", "dark"]) -> Non
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, device_scale_factor=1.5, color_scheme=theme
     )
+    # No first visit: the tour is not offered.
+    context.add_init_script("localStorage.setItem('kanstudio-tour', '1')")
     page = context.new_page()
     page.goto(address)
     train(page)

@@ -21,6 +21,7 @@ from kanstudio.app.policy import new_nonce, policy, signed
 from kanstudio.app.session import Selection, Session, Topic
 from kanstudio.app.share import shared_document
 from kanstudio.app.simplifier import Simplifier
+from kanstudio.app.tour import Tour
 from kanstudio.app.views.datacard import DataCard
 from kanstudio.app.views.dock import Dock
 from kanstudio.app.views.inspector import Inspector
@@ -30,6 +31,7 @@ from kanstudio.app.views.sidebar import Sidebar
 from kanstudio.app.views.simplify import SimplifyCard
 from kanstudio.app.views.status import StatusLine
 from kanstudio.app.views.topbar import TopBar
+from kanstudio.app.views.tour import TourCard
 from kanstudio.errors import KanStudioError
 from kanstudio.training.handle import Trainer
 
@@ -64,6 +66,7 @@ class Shell(Part):
     network = Child()
     level = Child()
     simplify = Child()
+    tour = Child()
     inspector = Child()
     dock = Child()
     status = Child()
@@ -95,16 +98,18 @@ class Studio:
         self._data = DataCard(self.session)
         self.simplifier = Simplifier(self.session)
         self._simplify = SimplifyCard(self.session, self.simplifier)
+        self.tour = Tour(self.session, self.desk, self.simplifier, self)
         self._network = NetworkView(self.session)
         self.shell = Shell(
             topbar=TopBar(self.session, self, self.keeping),
             sidebar=Sidebar(self.session, self.desk, self),
             simplify=self._simplify,
+            tour=TourCard(self.session, self.tour) if page else None,
             network=self._network.canvas,
             level=LevelMenu(self.session),
             inspector=Inspector(self.session, self.desk, self.simplifier),
             dock=Dock(self.session, self.desk, self, self._data),
-            status=StatusLine(self.session, self.desk, self.keeping),
+            status=StatusLine(self.session, self.desk, self.keeping, self.tour if page else None),
             sizing_mode="stretch_both",
         )
         self.shell.actions = {

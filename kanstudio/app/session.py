@@ -40,7 +40,7 @@ LIVE_SAMPLES = 256
 
 Topic = Literal[
     "document", "network", "selection", "colour", "theme", "check", "notice", "run", "settings",
-    "level", "aside", "saved",
+    "level", "aside", "saved", "tour",
 ]  # fmt: skip
 Listener = Callable[[frozenset[Topic]], None]
 Tone = Literal["good", "error"]

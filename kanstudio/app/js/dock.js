@@ -6,7 +6,7 @@ const WIDE = new Set(["schedule", "reg_metric", "grid_update_num"]);
 
 export function render({ model }) {
   const send = sender(model);
-  const act = (name, label, picture, kind) => button("", { class: kind, onclick: () => send(name) },
+  const act = (name, label, picture, kind) => button("", { class: kind, "data-act": name, onclick: () => send(name) },
     icon(picture, 14), h("span", {}, label));
   const train = act("train", "Train", "play", "primary");
   const pause = act("pause", "Pause", "pause", "");

@@ -191,7 +191,7 @@ export function render({ model }) {
       if (section.costs) parts.push(costs.table);
       if (section.facts) parts.push(factRows(section.facts));
       if (section.text) parts.push(h("p", { class: "muted" }, section.text));
-      return h("section", {}, ...parts);
+      return h("section", { "data-section": section.title }, ...parts);
     });
     // What can be edited stands still between the parts that are made anew.
     const first = sections.findIndex((section) => section.affine) + 1;

@@ -54,6 +54,7 @@ function guard(unsaved, token) {
 
 export function render({ model, el }) {
   const send = sender(model);
+  const page = Boolean(model.state.page);
   const place_ = (name, label, tag = "section") => h(tag, {
     class: `place ${name}`, "aria-label": label, role: label && tag === "section" ? "region" : null,
   }, model.get_child(name));
@@ -69,11 +70,11 @@ export function render({ model, el }) {
   network.append(h("div", { class: "levels cards" }, model.get_child("level")), notice);
   const room = h("div", { class: "room" },
     place_("topbar", null, "header"), place_("sidebar", null, "nav"), network,
-    h("div", { class: "right" }, place_("simplify", null, "div"), place_("inspector", "Inspector")),
+    h("div", { class: "right" }, page ? place_("tour", null, "div") : null,
+      place_("simplify", null, "div"), place_("inspector", "Inspector")),
     place_("dock", "Training"),
     place_("status", null, "footer"), lost, keys);
 
-  let page = false;
   const applyTheme = (theme) => {
     el.getRootNode().host.dataset.theme = theme;
     if (page) document.documentElement.dataset.theme = theme;
@@ -137,7 +138,6 @@ export function render({ model, el }) {
     if (event.composedPath()[0].matches(".formula") && notice.matches(".error")) hide();
   });
   bind(model, (state) => {
-    page = Boolean(state.page);
     if (state.theme) applyTheme(state.theme);
     const message = state.notice || {};
     if (message.count !== shown) {
@@ -173,9 +173,9 @@ export function render({ model, el }) {
   whenLost(model, () => {
     lost.hidden = false;
     notice.hidden = true;
-    for (const name of ["sidebar", "simplify", "inspector", "dock"]) {
-      pane(name).inert = true;
-      pane(name).classList.add("lost");
+    for (const name of ["sidebar", "tour", "simplify", "inspector", "dock"]) {
+      pane(name)?.classList.add("lost");
+      pane(name)?.toggleAttribute("inert", true);
     }
   });
   return room;

@@ -7,7 +7,7 @@ function stepRow(send) {
   let key = "";
   const row = link({ class: "step" }, () => send("step", { key }), mark, h("span", { class: "words" }, name, detail));
   return { row, set: (step, index) => {
-    key = step.key;
+    key = row.dataset.key = step.key;
     row.className = `step ${step.status}`;
     row.setAttribute("aria-current", step.status === "next" ? "step" : "false");
     if (step.status === "done") mark.replaceChildren(icon("check", 12));

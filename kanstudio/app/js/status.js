@@ -1,6 +1,7 @@
 // The status line. Its data attributes are facts for machines, kept stable for tests.
 
 export function render({ model }) {
+  const send = sender(model);
   const dot = h("span", { class: "dot", "aria-hidden": "true" });
   const state_ = h("span", { class: "state" });
   const facts = h("span", { class: "facts" });
@@ -8,8 +9,10 @@ export function render({ model }) {
   const keys = button("Keys", { class: "quiet-text", title: "Show the keys (?)", onclick: () =>
     line.dispatchEvent(new CustomEvent("ks-keys", { bubbles: true, composed: true })) },
   icon("keys", 15), "Keys");
+  const tour = button("Tour", { class: "quiet-text", title: "Start the guided tour", hidden: true,
+    onclick: () => send("tour") });
   const line = h("div", { id: "kanstudio-status", role: "status", "aria-label": "Status",
-    "aria-live": "off", class: "statusline" }, dot, state_, facts, kept, keys);
+    "aria-live": "off", class: "statusline" }, dot, state_, facts, kept, tour, keys);
   bind(model, (state) => {
     for (const [key, value] of Object.entries(state.data || {})) {
       const text = value == null ? "" : String(value);
@@ -25,6 +28,7 @@ export function render({ model }) {
       setText(facts.children[index], text);
     });
     setText(kept, state.kept || "");
+    tour.hidden = !state.tour;
   });
   whenLost(model, () => {
     line.setAttribute("data-state", "error");

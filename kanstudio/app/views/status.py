@@ -9,6 +9,7 @@ from kanstudio.app.desk import Desk
 from kanstudio.app.keeping import Keeping, Kept
 from kanstudio.app.present import facts_of_structure, plural, small
 from kanstudio.app.session import Session, Topic
+from kanstudio.app.tour import Tour
 from kanstudio.compiler import cost_of
 
 KEPT: dict[Kept, str] = {"unchanged": "No changes", "saved": "Saved", "unsaved": "Not saved"}
@@ -20,16 +21,25 @@ class StatusLine(Part):
 
     _esm = script("status.js")
 
-    def __init__(self, session: Session, desk: Desk, keeping: Keeping, **params: Any) -> None:
+    def __init__(
+        self,
+        session: Session,
+        desk: Desk,
+        keeping: Keeping,
+        tour: Tour | None = None,
+        **params: Any,
+    ) -> None:
         super().__init__(**params)
         self._session = session
         self._desk = desk
         self._keeping = keeping
+        self._tour = tour
+        self.actions = {"tour": lambda _: tour.start() if tour else None}
         session.listen(self._update)
         self._update(frozenset({"document", "run"}))
 
     def _update(self, topics: frozenset[Topic]) -> None:
-        if not topics & {"document", "run", "settings", "saved"}:
+        if not topics & {"document", "run", "settings", "saved", "tour"}:
             return
         session, desk = self._session, self._desk
         network, losses = session.network, desk.losses
@@ -58,4 +68,5 @@ class StatusLine(Part):
                 f"max |network − formula| {small(desk.max_error)}",
             ],
             kept=KEPT[kept],
+            tour=self._tour is not None and self._tour.state == "hidden",
         )
