@@ -50,6 +50,14 @@ def test_text_for_people(expr: sp.Expr, text: str) -> None:
     assert formula.format_text(expr) == text
 
 
+@pytest.mark.parametrize("base", ["x", "(x + 1)", "2"])
+def test_high_towers_of_powers_read_back(base: str) -> None:
+    tower = read("^".join([base] * 76 + ["y"]))
+    assert read(formula.format_text(tower)) == tower
+    assert formula.format_text(read("x^y^z")) == "x^(y^z)"
+    assert formula.format_text(read("x^y^z^x")) == "x^y^z^x"
+
+
 def test_functions_of_what_is_constant_after_all_read_as_the_same_expression() -> None:
     expr = read("binomial(e, x) + (x/x + e)! + x*cos(y/y/sqrt(3))")
     assert read(formula.format_text(expr)) == expr

@@ -179,7 +179,7 @@ def test_free_readings_are_noted(text: str, note: str) -> None:
 @pytest.mark.parametrize(
     ("text", "span", "message", "hint"),
     [
-        ("x½", (1, 2), "a number after x", "write x*2"),
+        ("x½", (1, 2), "a number after x", "write ½*x or x^½"),
         ("π2", (1, 2), "a number after π", ""),
         ("1,000 x", (0, 5), "a comma inside a number", "write 1000 without commas"),
         ("x'", (1, 2), "a name has no prime", ""),

@@ -118,7 +118,11 @@ class Parser(CallReader):
                 hint = "write * between them, and no blank inside a number"
                 self.fail("two numbers side by side", token, hint)
             name = self.text[last.start : last.end]
-            self.fail(f"a number after {name}", token, f"write {name}*2, {name}^2 or {name}_2")
+            number = self.text[token.start : token.end]
+            hint = f"write {name}*2, {name}^2 or {name}_2"
+            if token.kind == "fraction":
+                hint = f"write {number}*{name} or {name}^{number}"
+            self.fail(f"a number after {name}", token, hint)
         if isinstance(before, Power) and token.glued:
             read = self.text[before.start : token.end]
             self.note(f"{read}: the exponent is only {self.text[last.start : last.end]}")

@@ -17,6 +17,7 @@ from kanstudio.formula.symbols import CALLABLE
 from kanstudio.formula.words import is_name
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
+_LOW_TOWER = 3
 _OPERATORS = {
     sp.StrictLessThan: "<",
     sp.LessThan: "<=",
@@ -65,6 +66,13 @@ def decimal_fraction(number: sp.Expr) -> str:
     shown = repr(int(number.p) / int(number.q))
     same = exact(Fraction(shown)) == number and not is_long(shown)
     return shown if same else ""
+
+
+def _is_tower(expr: sp.Expr) -> bool:
+    """Is this shown as a base and an exponent?"""
+    if not expr.is_Pow or isinstance(expr, sp.exp) or expr.exp == sp.Rational(1, 2):
+        return False
+    return not (expr.exp.is_Rational and expr.exp < 0)
 
 
 def denominator(power: sp.Pow) -> sp.Expr:
@@ -191,7 +199,15 @@ class _Printer:
             return f"sqrt({self.text(base, _SUM)})", _ATOM
         if exponent.is_Rational and exponent < 0:
             return f"1/{self.text(denominator(expr), _POWER)}", _PRODUCT
-        return f"{self.text(base, _ATOM)}^{self.text(exponent, _ATOM)}", _POWER
+        tower = [base]
+        while _is_tower(exponent):
+            tower.append(exponent.base)
+            exponent = exponent.exp
+        # x^(y^z), but x^y^z^w: the brackets of a high tower would be nested too deep to read.
+        shown = [self.text(item, _ATOM) for item in (*tower, exponent)]
+        if len(shown) == _LOW_TOWER:
+            return f"{shown[0]}^({shown[1]}^{shown[2]})", _POWER
+        return "^".join(shown), _POWER
 
     # Calls
 
