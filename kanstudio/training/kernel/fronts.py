@@ -193,20 +193,31 @@ def evaluate_rows(function, work, x, base, value, slope):  # type: ignore[no-unt
 
 
 @compiled(relaxed=False)
-def apply(function, work, x, room, value, slope):  # type: ignore[no-untyped-def]
-    """f and f' of a row of samples, in the domain or not; room: two rows to work in."""
-    if not function.guarded:
-        evaluate_rows(function, work, x, room, value, slope)
-        return
+def any_outside(function, work, x):  # type: ignore[no-untyped-def]
+    """True if a sample of a row is outside the domain."""
     low, high, hole = function.low, function.high, function.hole
-    a, safe = at(x), at(room + 1)
+    a = at(x)
     outside = False
     for t in range(T1):
         z = work[a + t]
-        out = (z < low) | (z > high) | (abs(z) < hole)
-        work[safe + t] = function.anchor if out else z
-        outside |= out
-    evaluate_rows(function, work, room + 1, room, value, slope)
+        outside |= (z < low) | (z > high) | (abs(z) < hole)
+    return outside
+
+
+@compiled(relaxed=False)
+def apply(function, work, x, room, value, slope):  # type: ignore[no-untyped-def]
+    """f and f' of a row of samples, in the domain or not; room: two rows to work in."""
+    low, high, hole = function.low, function.high, function.hole
+    a, inner = at(x), x
+    outside = function.guarded and any_outside(function, work, x)
+    if outside:
+        inner = room + 1
+        safe = at(inner)
+        for t in range(T1):
+            z = work[a + t]
+            out = (z < low) | (z > high) | (abs(z) < hole)
+            work[safe + t] = function.anchor if out else z
+    evaluate_rows(function, work, inner, room, value, slope)
     if not outside:
         return
     v, s = at(value), at(slope)
