@@ -14,6 +14,7 @@ from kanstudio.errors import DataError
 from kanstudio.module import real_tensor
 from kanstudio.network import checks, edits
 from kanstudio.network.build import empty_network
+from kanstudio.network.contract import remove_level
 from kanstudio.network.grid import refine, update_grid_from_samples
 from kanstudio.network.measure import Measurement, measure
 from kanstudio.network.network import FloatArray
@@ -79,6 +80,15 @@ class KAN(SimplifyingKAN):
     def expand_depth(self) -> KAN:
         """Add an identity layer at the end; the output does not change."""
         self._edit(edits.expand_depth(self.network()))
+        return self
+
+    def remove_level(self, level: int) -> KAN:
+        """Take away a hidden level (1 to depth - 1) that only hands values on.
+
+        The output does not change but for rounding. Raises EditError for a level that the
+        network needs; it names the node.
+        """
+        self._edit(remove_level(self.network(), level))
         return self
 
     def expand_width(

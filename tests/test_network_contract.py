@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import SMOOTH, networks, samples
 
+from kanstudio import compile
 from kanstudio.editor.commands import Perturb, RemoveLevel, apply
 from kanstudio.editor.document import new_document
 from kanstudio.errors import EditError
@@ -113,6 +115,16 @@ def test_an_unread_node_is_no_obstacle() -> None:
     network = edits.expand_width(edits.expand_depth(new_document("sin(x)*y").network), 1, 2)
     x = samples(network)
     assert np.array_equal(evaluate(remove_level(network, 1), x), evaluate(network, x))
+
+
+def test_a_model_loses_the_layer_that_it_got() -> None:
+    model = compile("exp(sin(pi*x) + y^2)")
+    x = torch.rand(20, 2, dtype=torch.float64)
+    before = model(x)
+    assert model.expand_depth().remove_level(2).width == [[2, 0], [1, 0], [1, 0]]
+    assert torch.equal(model(x), before)
+    with pytest.raises(EditError, match=r"layer 1 is needed: 1\.1"):
+        model.remove_level(1)
 
 
 def test_the_command_is_undone_and_stops_at_splines_everywhere() -> None:

@@ -30,6 +30,11 @@ function tabToken() {
   }
 }
 
+// A number such as 2.7e-04 stays on one line.
+function unbroken(text) {
+  return text.split(/(\d\S*)/).map((part, index) => index % 2 ? h("span", { class: "number" }, part) : part);
+}
+
 function save(name, mime, base64) {
   const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
   const url = URL.createObjectURL(new Blob([bytes], { type: mime }));
@@ -146,7 +151,7 @@ export function render({ model, el }) {
       if (!message.text) return;
       notice.className = `notice ${message.tone}`;
       notice.replaceChildren(icon(message.tone === "error" ? "alert" : "check", 14),
-        h("span", {}, message.text),
+        h("span", {}, ...unbroken(message.text)),
         button("", { "aria-label": "Dismiss", class: "quiet", onclick: hide },
           icon("close", 13)));
       fade();
