@@ -59,7 +59,7 @@ error message that is not exact. pykan compiles each output on its own, and has 
 
 ## Size
 
-All Feynman formulas together.
+All Feynman formulas together. The 120 formulas use 467 inputs, and no network has fewer edges.
 
 {sizes}
 """
@@ -309,10 +309,15 @@ def _float64() -> Iterator[None]:
 
 def _sizes() -> str:
     totals: dict[str, list[int]] = {}
-    for problem in feynman_problems():
-        for strategy, cost in cost_report([problem.expression], problem.inputs).items():
-            row = totals.setdefault(f"KAN Studio, {strategy}", [0, 0, 0])
-            row[:] = [row[0] + cost.edges, row[1] + cost.nodes, row[2] + cost.depth]
+    for where in ("", ", for the problem's ranges"):
+        for problem in feynman_problems():
+            ranges = problem.ranges if where else None
+            report = cost_report([problem.expression], problem.inputs, ranges=ranges)
+            for strategy, cost in report.items():
+                if where and strategy == "tree":
+                    continue
+                row = totals.setdefault(f"KAN Studio, {strategy}{where}", [0, 0, 0])
+                row[:] = [row[0] + cost.edges, row[1] + cost.nodes, row[2] + cost.depth]
     totals["pykan"] = _their_size()
     edges = totals["pykan"][0]
     rows = [

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,8 +108,13 @@ def run_compile(arguments: argparse.Namespace) -> int:
 
     parsed = read_formula(arguments.formula, arguments.inputs)
     expressions = [output.expr for output in parsed.outputs]
+    ranges = _ranges(dict(arguments.ranges), parsed.variables)
     network = compile_network(
-        expressions, parsed.variables, output_names(parsed), strategy=arguments.strategy
+        expressions,
+        parsed.variables,
+        output_names(parsed),
+        strategy=arguments.strategy,
+        ranges=ranges,
     )
     cost = cost_of(network)
     facts = {
@@ -126,11 +132,21 @@ def run_compile(arguments: argparse.Namespace) -> int:
         "notes": list(parsed.notes),
         "costs": {
             name: asdict(other)
-            for name, other in cost_report(expressions, parsed.variables).items()
+            for name, other in cost_report(expressions, parsed.variables, ranges=ranges).items()
         },
     }
     print(json.dumps(facts) if arguments.json else _table(facts))
     return 0
+
+
+def _ranges(
+    known: Mapping[str, tuple[float, float]], names: Sequence[str]
+) -> list[tuple[float, float]] | None:
+    """The range of every input, all numbers where none was given; None without any."""
+    unknown = sorted(set(known) - set(names))
+    if unknown:
+        raise KanStudioError(f"--range {unknown[0]}: the inputs are {', '.join(names)}")
+    return [known.get(name, (-math.inf, math.inf)) for name in names] if known else None
 
 
 def _table(facts: dict[str, Any]) -> str:

@@ -73,6 +73,10 @@ def _add_compile(commands: Any) -> argparse.ArgumentParser:
         default="shared",
         help="how the network is laid out; what each costs is shown",
     )
+    command.add_argument(
+        "--range", action="append", type=_range, default=[], metavar="NAME=LOW:HIGH", dest="ranges",
+        help="where an input lies, for a network that need be right there only; may be repeated",
+    )  # fmt: skip
     command.add_argument("--json", action="store_true", help="machine readable")
     return command
 

@@ -314,3 +314,12 @@ def test_compile_says_how_a_smaller_form_was_checked(
     assert run("compile", "x y + x z") == 0
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("shared"))
     assert line.endswith("checked symbolically and at 24 points")
+
+
+def test_compile_uses_the_ranges_that_are_given(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("compile", "sqrt(x*y)", "--range", "x=0:2", "--range", "y=0:inf", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["edges"] == 2
+    assert run("compile", "sqrt(x*y)", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["edges"] == 3
+    assert run("compile", "x", "--range", "t=0:2") != 0
+    assert "the inputs are x" in capsys.readouterr().err

@@ -6,6 +6,7 @@ values only ask here; what they were told about a value is kept, for the proof t
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 
@@ -40,6 +41,11 @@ class Bounds:
         self.ranges = ranges
         self.relied: dict[tuple[int, float, float], Affine] = {}
         self._found: dict[int, tuple[Core, Range]] = {}
+
+    @property
+    def are_known(self) -> bool:
+        """Has every input a range with two ends?"""
+        return self.ranges is not None and all(map(math.isfinite, itertools.chain(*self.ranges)))
 
     def are_positive(self, value: Affine) -> bool:
         """Is the value known to be above 0, but for the ends of the ranges?"""

@@ -29,6 +29,7 @@ TOLERANCE = 1e-9
 _RANGES = ((-2.0, 2.0), (0.1, 1.5), (1.0, 4.0))
 _POINTS = 8
 _AT_ENDS = 0.3
+_FAR = 3.0
 
 
 def checked(
@@ -55,7 +56,7 @@ def agrees(
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.uniform(*ends, (_POINTS, graph.n_inputs)) for ends in _RANGES])
     if ranges:
-        low, high = np.transpose(ranges)
+        low, high = np.transpose([_with_ends(one) for one in ranges])
         x = rng.uniform(low, high, x.shape)
         at_ends = rng.random(x.shape) < _AT_ENDS
         x[:_POINTS][at_ends[:_POINTS]] = np.broadcast_to(low, x.shape)[:_POINTS][at_ends[:_POINTS]]
@@ -63,6 +64,13 @@ def agrees(
     real = np.isfinite(expected)
     difference = np.abs(values(graph, x) - expected)
     return bool((difference <= TOLERANCE * (1 + np.abs(expected)))[real].all())
+
+
+def _with_ends(known: Range) -> Range:
+    """A range with two ends, within one that may have none."""
+    low, high = known
+    low = low if np.isfinite(low) else min(-_FAR, high - _FAR)
+    return low, high if np.isfinite(high) else max(_FAR, low + _FAR)
 
 
 def values(graph: LevelGraph, x: FloatArray) -> FloatArray:

@@ -249,10 +249,10 @@ def doubled(core: Core, bounds: Bounds) -> Iterator[Affine]:
     """``sin(u)**2 -> (1 - cos(2*u)) / 2``, ``1/(e**u - 1) -> (coth(u/2) - 1) / 2``.
 
     One function instead of two. Where the value is nearly 0 its last digits are lost, so it is
-    done where ranges are given, and the numbers on them are compared.
+    done where all ranges are known, and the numbers on them are compared.
     """
     found = power_of(core)
-    if bounds.ranges is None or found is None or not isinstance(core, Apply):
+    if not bounds.are_known or found is None or not isinstance(core, Apply):
         return
     exponent, argument = found
     inner = argument.core

@@ -162,8 +162,8 @@ def _candidates(
     cores: Sequence[Core], roots: Sequence[Affine], bounds: Bounds
 ) -> Iterator[tuple[Core, Affine]]:
     products = [core for core in cores if isinstance(core, Product)]
-    # Where ranges are given, the numbers on them are compared: few digits near 0 will do.
-    lifted = {id(core) for core in cores} if bounds.ranges else _lifted(cores, roots)
+    # Where ranges are known, the numbers on them are compared: few digits near 0 will do.
+    lifted = {id(core) for core in cores} if bounds.are_known else _lifted(cores, roots)
     for core in cores:
         for rule in RULES:
             for new in rule(core):
