@@ -52,13 +52,15 @@ NO_STEPS = np.zeros((0, 2)), np.zeros((0, 3))
 def _tiles(values: FloatArray, dtype: Any) -> NDArray[Any]:
     """The last tile is filled up with the last sample, whose share there is 0."""
     n, columns = values.shape
-    n_tiles = -(-n // TILE)
-    padded = np.empty((n_tiles * TILE, columns), dtype=dtype)
+    n_whole = n // TILE
+    tiles = zeros(-(-n // TILE), columns, TILE, dtype=dtype)
     # What is beyond the largest float32 becomes infinite, as it does in torch.
     with np.errstate(over="ignore"):
-        padded[:n], padded[n:] = values, values[-1]
-    tiles = zeros(n_tiles, columns, TILE, dtype=dtype)
-    tiles[:] = padded.reshape(n_tiles, TILE, columns).transpose(0, 2, 1)
+        whole = values[: n_whole * TILE].reshape(n_whole, TILE, columns)
+        tiles[:n_whole] = whole.transpose(0, 2, 1)
+        rest = n - n_whole * TILE
+        tiles[n_whole:, :, :rest] = values[n - rest :].T
+        tiles[n_whole:, :, rest:] = values[-1][:, None]
     return tiles.ravel()
 
 
