@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -24,6 +25,8 @@ steps and a snapshot of the network, and once a second a checkpoint. CPU time is
 worker's whole process. Made by `python -m benchmarks cluster --write`.
 
 {dated}
+The load average was {load:.0f}: where cores are short, the owner of the run, who unpacks what
+comes, competes with the worker, and both come back to cold caches.
 
 | a step | without visits, us | visits add | middle half of {n} comparisons |
 |---|---:|---:|---|
@@ -105,4 +108,7 @@ def _page(without: list[Cost], with_them: list[Cost]) -> str:
         added = [getattr(b, field) / getattr(a, field) - 1 for a, b in pairs]
         low, middle, high = statistics.quantiles(added, n=4)
         rows.append(f"| {name} | {1e6 * base:.0f} | **{middle:.1%}** | {low:.1%} to {high:.1%} |")
-    return TEXT.format(rate=1 / REPORT_EVERY_S, dated=dated(), n=len(pairs), rows="\n".join(rows))
+    return TEXT.format(
+        rate=1 / REPORT_EVERY_S, dated=dated(), load=os.getloadavg()[1], n=len(pairs),
+        rows="\n".join(rows),
+    )  # fmt: skip
