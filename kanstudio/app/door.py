@@ -16,7 +16,8 @@ from panel.io.server import WSHandler
 from tornado.websocket import WebSocketClosedError
 
 LOG = logging.getLogger("kanstudio.app")
-RETRY_S = 15
+RETRY_S = 5
+"""A reload, too, waits until Bokeh has discarded the session before it, 15 to 18 s later."""
 
 _FULL = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>KAN Studio</title>
