@@ -59,6 +59,8 @@ def _tensors(result: Any) -> list[torch.Tensor]:
 
 def recorded(step: Callable[[], None]) -> Callable[[], None]:
     """A step as a recording of it: takes the place of a CUDA graph in the tests."""
+    # As before a capture: what is worked out once and kept is there by then.
+    step()
     recording = Recording()
     with recording:
         step()
