@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kanstudio import functions
-from kanstudio.compiler import STRATEGIES, compile_network, cost_of, cost_report
+from kanstudio.compiler import STRATEGIES, compile_network, cost_of, cost_report, sympy_function
 from kanstudio.compiler.bounds import Bounds
 from kanstudio.compiler.check import agrees, checked, values
 from kanstudio.compiler.dag import build
@@ -27,6 +27,7 @@ from kanstudio.compiler.search import RULES, SIGN_RULES, Task, related, smaller
 from kanstudio.compiler.shared import trees
 from kanstudio.datasets import feynman_problems
 from kanstudio.errors import CompileError
+from kanstudio.network.forward import evaluate
 
 x, y, z = sympy.symbols(VARIABLES)
 POINT = {"x": mpmath.mpf("0.37"), "y": mpmath.mpf("1.21"), "z": mpmath.mpf("0.83")}
@@ -234,6 +235,27 @@ def test_ranges_say_which_form_is_right(formula, ranges, edges):
     assert compile_network([formula], VARIABLES, ranges=ranges).n_edge == edges
     with pytest.raises(CompileError, match="3 inputs need as many ranges"):
         compile_network([formula], VARIABLES, ranges=ranges[:2])
+
+
+@pytest.mark.parametrize("ends", [(-1.0, 0.0), (0.0, 1.0)])
+@pytest.mark.parametrize(
+    "formula", [x / (x + y), x / (1 + x / y), x * y / (x + y), x**2 / (x + y) ** 2], ids=str
+)
+def test_at_a_range_that_ends_at_zero_the_value_is_right(formula, ends):
+    other = 0.7 if ends[1] else -0.7
+    points = np.array([[0.0, other, other], [0.5 * other, other, other]])
+    for strategy in ("shared", "compact"):
+        network = compile_network([formula], VARIABLES, ranges=[ends] * 3, strategy=strategy)
+        wanted = sympy_function([formula], VARIABLES)(points)
+        assert np.allclose(evaluate(network, points), wanted, atol=1e-12, rtol=1e-12)
+
+
+def test_only_a_form_that_has_fewer_digits_than_the_formula_loses():
+    keeps, loses = 1 / sympy.sin(x * y) ** 2, 2 / (1 - sympy.cos(2 * x * y))
+    for typed, form, is_right in [(keeps, loses, False), (loses, keeps, True)]:
+        plan = planned(build(interned(form), 3))
+        graph = placed(plan.dag, plan.schedule)
+        assert agrees(graph, [typed], VARIABLES, [(0.0, 1.0)] * 3) == is_right
 
 
 def test_a_subexpression_of_several_outputs_is_there_once():

@@ -4,14 +4,14 @@ A form is taken if both checks say yes, and each sees what the other does not:
 
 - symbolic (proof.py): it is the same formula, exactly, for every input at which the formula
   has a real value. A form that no law known there proves is refused, right or not.
-- numeric: its outputs in float64, at random points, keep the digits.
+- numeric: its outputs in float64 keep the digits, at random points and where they could be lost.
 
 Else the next best form is asked, and at last the formula is laid out as it was typed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,6 +30,10 @@ _RANGES = ((-2.0, 2.0), (0.1, 1.5), (1.0, 4.0))
 _POINTS = 8
 _AT_ENDS = 0.3
 _FAR = 3.0
+_NEARLY = 1e-5
+"""The part of a range that two numbers are apart that are nearly equal."""
+_MOST_COLUMNS = 20
+_DIGITS = 40
 
 
 def checked(
@@ -43,7 +47,7 @@ def checked(
         return None
     if not proven(graph, expressions, names, bounds):
         return None
-    return replace(graph, checked=f"symbolically and at {_POINTS * len(_RANGES)} points")
+    return replace(graph, checked="symbolically and with numbers")
 
 
 def agrees(
@@ -52,18 +56,52 @@ def agrees(
     names: Sequence[str],
     ranges: Sequence[Range] | None = None,
 ) -> bool:
-    """At random points, do the outputs equal the formulas wherever these have a value?"""
-    rng = np.random.default_rng(0)
-    x = np.concatenate([rng.uniform(*ends, (_POINTS, graph.n_inputs)) for ends in _RANGES])
-    if ranges:
-        low, high = np.transpose([_with_ends(one) for one in ranges])
-        x = rng.uniform(low, high, x.shape)
-        at_ends = rng.random(x.shape) < _AT_ENDS
-        x[:_POINTS][at_ends[:_POINTS]] = np.broadcast_to(low, x.shape)[:_POINTS][at_ends[:_POINTS]]
+    """Do the outputs equal the formulas at all samples where these have a value?"""
+    x = _samples(graph.n_inputs, ranges)
     expected = sympy_function(expressions, names)(x)
     real = np.isfinite(expected)
-    difference = np.abs(values(graph, x) - expected)
-    return bool((difference <= TOLERANCE * (1 + np.abs(expected)))[real].all())
+    found = values(graph, x)
+    differ = real & ~(np.abs(found - expected) <= TOLERANCE * (1 + np.abs(expected)))
+    return not any(
+        _is_wrong(expressions[column], dict(zip(names, x[row], strict=True)), found[row, column])
+        for row, column in np.argwhere(differ)
+    )
+
+
+def _is_wrong(expression: sympy.Expr, inputs: Mapping[str, float], found: float) -> bool:
+    """Is a value wrong, or has the formula itself too few digits there in float64?"""
+    at = {name: sympy.Float(float(value), _DIGITS) for name, value in inputs.items()}
+    symbols = {symbol: at[symbol.name] for symbol in expression.free_symbols}
+    exact = expression.evalf(_DIGITS, subs=symbols)
+    if not exact.is_Float:
+        return True
+    return not abs(found - float(exact)) <= TOLERANCE * (1 + abs(float(exact)))
+
+
+def _samples(n_inputs: int, ranges: Sequence[Range] | None) -> FloatArray:
+    """Random points (n, inputs), and points where forms differ or lose digits if any do.
+
+    These are, for each input, the ends of its range, 0 and what is nearly 0, and for each
+    pair of inputs what is nearly equal.
+    """
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.uniform(*ends, (_POINTS, n_inputs)) for ends in _RANGES])
+    low, high = np.transpose([_with_ends(one) for one in ranges or [_RANGES[0]] * n_inputs])
+    if ranges:
+        x = rng.uniform(low, high, x.shape)
+        at_ends = rng.random((_POINTS, n_inputs)) < _AT_ENDS
+        some = np.where(rng.random(at_ends.shape) < 0.5, low, high)
+        x[:_POINTS] = np.where(at_ends, some, x[:_POINTS])
+    near = _NEARLY * (high - low)
+    rows = [x]
+    for column in range(min(n_inputs, _MOST_COLUMNS)):
+        special = np.stack([low, high, 0 * near, near, -near])[:, column]
+        rows.append(rng.uniform(low, high, (len(special), n_inputs)))
+        rows[-1][:, column] = np.clip(special, low[column], high[column])
+        rows.append(rng.uniform(low, high, (column, n_inputs)))
+        equal = rows[-1].diagonal() + near[column]
+        rows[-1][:, column] = np.clip(equal, low[column], high[column])
+    return np.concatenate(rows)
 
 
 def _with_ends(known: Range) -> Range:
