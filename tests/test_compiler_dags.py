@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 import numpy as np
+import pytest
 import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -67,3 +68,17 @@ def test_every_layout_equals_its_formulas(expressions):
 def test_nothing_costs_more_than_the_trees(expressions):
     report = cost_report(expressions, NAMES)
     assert max(cost.edges for cost in report.values()) <= report["tree"].edges
+
+
+@pytest.mark.parametrize(
+    "second", ["x0*x1*exp(sin(x2*x3))", "x0*x1*sin(exp(x2))", "x0*x1*(x2*x3 + x2)**2"]
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_an_output_may_be_a_factor_of_another(second, swapped):
+    product = SYMBOLS[0] * SYMBOLS[1]
+    typed = [product, sympy.sympify(second)]
+    x = np.random.default_rng(0).uniform(-1.5, 1.5, (30, len(NAMES)))
+    for expressions in [[*reversed(typed)] if swapped else typed, [*typed, product * typed[1]]]:
+        for strategy in STRATEGIES:
+            found = evaluate(compile_network(expressions, NAMES, strategy=strategy), x)
+            assert np.allclose(found, sympy_function(expressions, NAMES)(x), rtol=1e-12, atol=1e-12)

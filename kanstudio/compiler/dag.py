@@ -51,7 +51,7 @@ class Vertex:
 class Dag:
     """Vertex i for i < n_inputs is an input; vertices[i - n_inputs] are the nodes.
 
-    Sources have smaller numbers. outputs: vertices that nothing else stands on.
+    Sources have smaller numbers. outputs: each a vertex of its own, on which others may stand.
     """
 
     n_inputs: int

@@ -43,8 +43,11 @@ def schedule(dag: Dag) -> Schedule:
 
 def _top_counts(dag: Dag) -> list[int]:
     """How many of the mult nodes at the end of the outputs may stand on the top level."""
+    inner = {source for vertex in dag.vertices for source in vertex.sources}
     count = 0
-    while count < len(dag.outputs) and _is_mult(dag, dag.outputs[-1 - count]):
+    for output in reversed(dag.outputs):
+        if not _is_mult(dag, output) or output in inner:
+            break
         count += 1
     return [count, 0] if count and len(dag.outputs) > 1 else [count]
 
