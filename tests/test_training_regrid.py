@@ -73,6 +73,21 @@ def test_a_constant_source_keeps_the_width_of_its_grid():
         np.testing.assert_allclose(new, expected, rtol=1e-12)
 
 
+def test_a_source_whose_knots_would_not_be_finite_keeps_its_grid():
+    family = siblings(splines((2, 2, 1)), 2)
+    x = np.random.default_rng(0).uniform(-1, 1, (50, 2))
+    x[:, 1] *= 1.7e308
+    found = moved_grids(family, torch.tensor(x))
+    for before, after in zip(family, found, strict=True):
+        old, new = before.layers[0], after.layers[0]
+        expected = update_grid_from_samples(before, x).layers[0]
+        assert not np.array_equal(old.knots[0], new.knots[0])
+        for kept in (new, expected):
+            assert np.array_equal(old.knots[1], kept.knots[1])
+            assert np.array_equal(old.coef[:, 1], kept.coef[:, 1])
+        np.testing.assert_allclose(new.coef[:, 0], expected.coef[:, 0], atol=1e-9)
+
+
 def test_a_network_with_a_value_that_is_not_finite_keeps_its_grids():
     family = siblings(splines((2, 2, 1)), 3)
     x = np.random.default_rng(0).uniform(-1, 1, (3, 50, 2))

@@ -73,7 +73,11 @@ def _move_layer(layer: Layer, x: FloatArray, degree: int) -> Layer:
     knots, coef = layer.knots.copy(), layer.coef.copy()
     for source in range(layer.n_sources):
         samples = x[:, source]
-        new = knots_from_samples(samples, layer.knots[source], degree)
+        # Samples near the largest float have distances beyond it.
+        with np.errstate(over="ignore", invalid="ignore"):
+            new = knots_from_samples(samples, layer.knots[source], degree)
+        if not np.isfinite(new).all():
+            continue
         knots[source] = new
         # A spline that is switched off has no curve to keep: its wave is stretched along.
         rows = np.flatnonzero(layer.spline_active[:, source])
@@ -89,7 +93,7 @@ def update_grid_from_samples(network: Network, x: FloatArray) -> Network:
 
     Active splines are refitted by least squares at the samples, layer by layer, each on
     the outputs of the layers already moved. Never gives NaN: a constant source keeps
-    the width of its grid, and a source with a value that is not finite keeps its grid.
+    the width of its grid; one with values or knots that are not finite keeps its grid.
     """
     check_inputs(len(network.levels[0]), np.shape(x))
     values = torch.tensor(np.asarray(x), dtype=torch.float64)

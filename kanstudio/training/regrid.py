@@ -36,8 +36,9 @@ def moved_grids(networks: Sequence[Network], x: Tensor) -> list[Network]:
 
     x is float64, on the device that shall do it. Active splines are refitted by least
     squares at the samples, layer by layer, each on the outputs of the layers already moved.
-    A constant source keeps the width of its grid; where a value is not finite the network's
-    layer stays. The same as on the host, but for rounding.
+    A constant source keeps the width of its grid, one whose knots would not be finite keeps
+    all of it; where a value is not finite the network's layer stays. The same as on the
+    host, but for rounding.
     """
     first = networks[0]
     plans, found = program(first, x.device), [list(network.layers) for network in networks]
@@ -69,13 +70,16 @@ def _moved(p: LayerTensors, x: Tensor, degree: int, active: Tensor) -> LayerTens
     coef = p.coef.expand(*lead, *p.coef.shape[-3:])
     finite = x.isfinite().flatten(1).all(dim=1)[:, None, None]
     x = torch.where(finite, x, 0.0)
-    new = torch.where(finite, _spread(x, knots, degree), knots)
+    new = _spread(x, knots, degree)
+    # Samples near the largest float have distances beyond it.
+    finite = finite & new.isfinite().all(dim=-1, keepdim=True)
+    new = torch.where(finite, new, knots)
     size = max(MAX_VALUES // (x.shape[0] * x.shape[1] * knots.shape[-1]), 1)
     parts = [
         _refitted(x[..., at], knots[:, at], new[:, at], coef[:, :, at], degree)
         for at in (slice(start, start + size) for start in range(0, x.shape[-1], size))
     ]
-    keep = (active & finite).unsqueeze(-1)
+    keep = (active & finite.mT).unsqueeze(-1)
     return p._replace(knots=new, coef=torch.where(keep, torch.cat(parts, dim=2), coef))
 
 
