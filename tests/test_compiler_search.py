@@ -237,6 +237,16 @@ def test_ranges_say_which_form_is_right(formula, ranges, edges):
         compile_network([formula], VARIABLES, ranges=ranges[:2])
 
 
+@pytest.mark.parametrize(
+    "ends",
+    [(3, 1), (float("nan"), 1), (1,), (1, 2, 3), "ab", None, 5, (float("inf"),) * 2],
+    ids=str,
+)
+def test_a_range_that_is_none_is_refused(ends):
+    with pytest.raises(CompileError, match=r"range.*\by\b"):
+        cost_report([x + y], ["x", "y"], ranges=[(0, 1), ends])
+
+
 @pytest.mark.parametrize("ends", [(-1.0, 0.0), (0.0, 1.0)])
 @pytest.mark.parametrize(
     "formula", [x / (x + y), x / (1 + x / y), x * y / (x + y), x**2 / (x + y) ** 2], ids=str

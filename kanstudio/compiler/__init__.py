@@ -21,6 +21,7 @@ and keeps its digits (check.py).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -88,8 +89,8 @@ def compile_network(
     symbolic; grid, degree and seed are those of the splines, which are off.
 
     Raises CompileError for a function without an exact network (its ``function``
-    attribute says which), an unknown symbol, a constant that is not real, and a formula
-    whose network would be too large.
+    attribute says which), an unknown symbol, a constant that is not real, a range that is
+    none, and a formula whose network would be too large.
     """
     names, formulas, roots = _read(expressions, variables)
     if output_names is not None and len(output_names) != len(expressions):
@@ -122,14 +123,28 @@ def _task(
     search_s: float,
 ) -> Task:
     """What a search for a smaller form is asked."""
-    if ranges is not None and len(ranges) != len(names):
-        raise CompileError(f"{len(names)} inputs need as many ranges")
-    bounds = Bounds(ranges)
+    bounds = Bounds(None if ranges is None else _ranges(ranges, names))
 
     def check(graph: LevelGraph) -> LevelGraph | None:
         return checked(graph, expressions, names, bounds)
 
     return Task(len(names), check, search_s, bounds)
+
+
+def _ranges(ranges: Sequence[Range], names: Sequence[str]) -> list[Range]:
+    """The range of each input as two numbers, of which the first is no larger."""
+    if len(ranges) != len(names):
+        raise CompileError(f"{len(names)} inputs need as many ranges")
+    found: list[Range] = []
+    for name, ends in zip(names, ranges, strict=True):
+        try:
+            low, high = map(float, ends)
+        except (TypeError, ValueError):
+            raise CompileError(f"a range is (low, high), but that of {name} is {ends!r}") from None
+        if not (low <= high and low < math.inf and high > -math.inf):
+            raise CompileError(f"the range of {name} has no numbers: {low:g} to {high:g}")
+        found.append((low, high))
+    return found
 
 
 def _read(
