@@ -82,3 +82,14 @@ def test_an_output_may_be_a_factor_of_another(second, swapped):
         for strategy in STRATEGIES:
             found = evaluate(compile_network(expressions, NAMES, strategy=strategy), x)
             assert np.allclose(found, sympy_function(expressions, NAMES)(x), rtol=1e-12, atol=1e-12)
+
+
+def test_a_product_is_no_power_of_another_that_needs_a_sign():
+    a, b = SYMBOLS[:2]
+    typed = [a**2 * b, sympy.sin(1 / (a * sympy.sqrt(b))), a**2 / b**2 + sympy.exp(a / b)]
+    x = np.array([[-1.7, -0.68, 0.0, 0.0], [0.3, 0.5, 0.0, 0.0]])
+    expected = sympy_function(typed, NAMES)(x)
+    real = np.isfinite(expected)
+    for strategy in STRATEGIES:
+        found = evaluate(compile_network(typed, NAMES, strategy=strategy), x)
+        assert np.allclose(found[real], expected[real], rtol=1e-12, atol=1e-12), strategy

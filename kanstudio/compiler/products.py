@@ -193,13 +193,20 @@ def _contains(powers: Powers, part: Powers) -> bool:
 
 
 def powered(core: Core, products: list[Product]) -> Iterator[Affine]:
-    """``v**2 / c**2 -> (v/c)**2`` where v/c is there anyway."""
+    """``v**2 / c**2 -> (v/c)**2`` where v/c is there anyway.
+
+    Not ``v -> sqrt(v)**2``, which has no value for negative v.
+    """
     if not isinstance(core, Product):
         return
     whole = monomial(core.factors)
     for other in products:
         root = monomial(other.factors)
         if other is core or root.powers.keys() != whole.powers.keys() or not root.powers:
+            continue
+        if any(
+            isinstance(e, int) > isinstance(root.powers[b], int) for b, e in whole.powers.items()
+        ):
             continue
         ratios = {float(whole.powers[base]) / float(root.powers[base]) for base in root.powers}
         ratio = ratios.pop()
