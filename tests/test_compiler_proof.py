@@ -217,6 +217,15 @@ def test_a_difference_that_no_number_shows_is_refused():
     assert checked(graph, [x * y], VARIABLES, Bounds(None)) is None
 
 
+@pytest.mark.parametrize("typed", [
+    1 / sympy.exp(sympy.exp(sympy.exp(sympy.exp(4 * x)))),
+    y * sympy.Piecewise((x, sympy.sqrt(y) < z), (y, True)),
+], ids=str)  # fmt: skip
+def test_another_value_is_refused_where_sympy_cannot_look_into_it(typed):
+    """Towers of exp would take all the memory, and complex numbers do not compare."""
+    assert not agrees(graph_of([read(typed + 1, VARIABLES)]), [typed], VARIABLES)
+
+
 def test_the_next_best_form_is_taken(monkeypatch):
     typed = x * y + x * z
     assert cost_report([typed], VARIABLES)["shared"].edges == 3

@@ -11,7 +11,7 @@ Else the next best form is asked, and at last the formula is laid out as it was 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +20,7 @@ import torch
 
 from kanstudio import functions
 from kanstudio.compiler.bounds import Bounds, Range
-from kanstudio.compiler.evaluate import sympy_function
+from kanstudio.compiler.evaluate import postorder, sympy_function
 from kanstudio.compiler.levels import LevelGraph
 from kanstudio.compiler.proof import proven
 from kanstudio.network.network import FloatArray
@@ -63,14 +63,25 @@ def agrees(
     found = values(graph, x)
     differ = real & ~(np.abs(found - expected) <= TOLERANCE * (1 + np.abs(expected)))
     return not any(
-        _is_wrong(expressions[column], dict(zip(names, x[row], strict=True)), found[row, column])
+        _is_wrong(expressions[column], names, x[row], found[row, column])
         for row, column in np.argwhere(differ)
     )
 
 
-def _is_wrong(expression: sympy.Expr, inputs: Mapping[str, float], found: float) -> bool:
-    """Is a value wrong, or has the formula itself too few digits there in float64?"""
-    at = {name: sympy.Float(float(value), _DIGITS) for name, value in inputs.items()}
+def _is_wrong(
+    expression: sympy.Expr, names: Sequence[str], inputs: FloatArray, found: float
+) -> bool:
+    """Is a value wrong, or has the formula itself too few digits there in float64?
+
+    Where a part of the formula has no value, or too large a one for doubles, the first is
+    said: sympy compares no complex numbers, and would take all the memory for e**e**e**e**4.
+    """
+    parts = [part for part in postorder(expression) if isinstance(part, sympy.Expr)]
+    if not np.isfinite(sympy_function(parts, names)(inputs[None])).all():
+        return True
+    at = {
+        name: sympy.Float(float(value), _DIGITS) for name, value in zip(names, inputs, strict=True)
+    }
     symbols = {symbol: at[symbol.name] for symbol in expression.free_symbols}
     exact = expression.evalf(_DIGITS, subs=symbols)
     if not exact.is_Float:
