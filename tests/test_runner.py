@@ -25,7 +25,7 @@ from kanstudio.training import Dataset, TrainingSettings, train
 from kanstudio.training.handle import RunHandle, RunStatus
 from kanstudio.training.progress import Progress, Records
 from kanstudio.training.runner import Runner
-from kanstudio.training.worker import Start, Update
+from kanstudio.training.worker import Start, Update, begin
 
 LONG = TrainingSettings(steps=1_000_000, update_grid=False)
 
@@ -192,6 +192,28 @@ def test_a_run_goes_on_from_the_checkpoint_of_another(runner, network, data):
     list(here)
     assert second.steps == list(range(4, 61))
     assert second.network.same_values(here.network())
+
+
+def test_a_run_that_stands_still_has_told_where(network, data):
+    hosted = begin(Start(network, data, LONG))
+    first = hosted.update(0.0)
+    hosted.kept_at = now = time.monotonic()
+    hosted.work(now)
+    assert hosted.update(now).progress and hosted.told == "running"
+    hosted.paused = True
+    last = hosted.update(now)
+    assert not last.progress and last.network is None
+    assert pickle.loads(last.checkpoint).n_steps == hosted.run.n_steps > 0
+    assert first.checkpoint is None
+
+
+def test_a_stopped_run_leaves_its_last_step_behind(runner, network, data):
+    for _ in range(3):
+        watch = Watch(runner.start(network, data, LONG))
+        watch.until(lambda watch=watch: len(watch.steps) > 20)
+        watch.handle.stop()
+        watch.until(lambda watch=watch: watch.handle.ended)
+        assert watch.handle.checkpoint().n_steps == watch.steps[-1]
 
 
 def test_a_run_that_kills_its_worker_is_given_up(runner, network, data):

@@ -115,22 +115,28 @@ class Hosted:
         """
         self.sent_at, self.told = now, self.state
         progress, self.news = Records.of(self.news), []
-        if not progress:
-            return Update(self.state, self.run.message)
-        network = self.run.network()
-        observed, message = None, self.run.message
-        if self.order.observer is not None:
-            try:
-                observed = pickle.dumps(self.order.observer(network, *self.order.arguments))
-            except Exception as error:
-                # A drawing that fails must not end the training.
-                message = message or f"cannot show this step: {error}"
-        kept = None
+        network, observed, kept, message = None, None, None, self.run.message
+        if progress:
+            snapshot = self.run.network()
+            network, (observed, problem) = pickle.dumps(snapshot), self._observe(snapshot)
+            message = message or problem
         if keep is None:
-            keep = now - self.kept_at >= KEEP_EVERY_S or self.state != "running"
+            keep = self.state != "running" or (
+                bool(progress) and now - self.kept_at >= KEEP_EVERY_S
+            )
         if keep:
             self.kept_at, kept = now, pickle.dumps(self.run.checkpoint())
-        return Update(self.state, message, progress, pickle.dumps(network), observed, kept)
+        return Update(self.state, message, progress, network, observed, kept)
+
+    def _observe(self, network: Network) -> tuple[bytes | None, str]:
+        """What the observer makes of a snapshot, and what went wrong."""
+        if self.order.observer is None:
+            return None, ""
+        try:
+            return pickle.dumps(self.order.observer(network, *self.order.arguments)), ""
+        except Exception as error:
+            # A drawing that fails must not end the training.
+            return None, f"cannot show this step: {error}"
 
 
 def begin(order: Start) -> Hosted:
@@ -194,7 +200,8 @@ class Worker:
             session.paused = verb == "pause"
             session.due = 0
         else:
-            self._send(run_id, replace(session.update(time.monotonic()), state="stopped"))
+            last = session.update(time.monotonic(), keep=True)
+            self._send(run_id, replace(last, state="stopped"))
             del self._sessions[run_id]
             return
         self._report(run_id)
