@@ -176,6 +176,20 @@ def test_a_killed_worker_loses_only_the_last_steps(runner, network, data):
         watch.handle.close()
 
 
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_stop_that_its_killed_worker_never_heard_of_counts(runner, network, data, paused):
+    watch = Watch(runner.start(network, data, LONG, paused=paused))
+    watch.until(lambda: watch.handle.checkpoint() is not None)
+    for pid in runner.pids:
+        # A process that stands still hears nothing.
+        os.kill(pid, signal.SIGSTOP)
+    watch.handle.stop()
+    for pid in runner.pids:
+        os.kill(pid, signal.SIGKILL)
+    watch.until(lambda: watch.handle.ended)
+    assert watch.handle.state == "stopped"
+
+
 def test_a_run_goes_on_from_the_checkpoint_of_another(runner, network, data):
     first = Watch(runner.start(network, data, TrainingSettings(steps=60), paused=True))
     for count in range(1, 4):

@@ -78,6 +78,7 @@ class RunHandle:
         self._n_steps = 0
         self._state: RunState = "paused" if order.paused else "running"
         self._paused = order.paused
+        self._stopping = False
         self._message = ""
         self._restarts = 0
         self._restarted_at = 0
@@ -112,6 +113,7 @@ class RunHandle:
 
     def stop(self) -> None:
         """End the run; the steps since the last update may still arrive."""
+        self._stopping = True
         self._runner.tell(self, "stop")
 
     def close(self) -> None:
@@ -159,6 +161,12 @@ class RunHandle:
     def fail(self, message: str) -> None:
         """The run cannot go on; its last snapshot stays."""
         self.take(Update("error", message))
+
+    def end_if_stopping(self) -> bool:
+        """True if the run is to end: its worker may have died before it heard of that."""
+        if self._stopping:
+            self.take(Update("stopped", self._message))
+        return self._stopping
 
     def order_again(self) -> Start | None:
         """The order to go on from the last checkpoint; None after too many attempts.

@@ -199,7 +199,7 @@ class Runner:
             if self._closed:
                 return
             for handle in worker.handles.values():
-                if handle.ended:
+                if handle.ended or handle.end_if_stopping():
                     continue
                 order = handle.order_again()
                 if order is None:
