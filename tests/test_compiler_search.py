@@ -260,6 +260,14 @@ def test_at_a_range_that_ends_at_zero_the_value_is_right(formula, ends):
         assert np.allclose(evaluate(network, points), wanted, atol=1e-12, rtol=1e-12)
 
 
+def test_a_zero_is_looked_at_where_the_formula_has_a_value():
+    typed = x**2 / (y * (x**3 / y ** sympy.Rational(2, 3) + x * sympy.sqrt(y) + 1 / y) ** 2)
+    at_zero = np.array([[0.0, 0.25, 1.0]])
+    for strategy in STRATEGIES:
+        network = compile_network([typed, sympy.asinh(y)], VARIABLES, strategy=strategy)
+        assert evaluate(network, at_zero)[0, 0] == 0
+
+
 def test_only_a_form_that_has_fewer_digits_than_the_formula_loses():
     keeps, loses = 1 / sympy.sin(x * y) ** 2, 2 / (1 - sympy.cos(2 * x * y))
     for typed, form, is_right in [(keeps, loses, False), (loses, keeps, True)]:

@@ -30,6 +30,7 @@ _RANGES = ((-2.0, 2.0), (0.1, 1.5), (1.0, 4.0))
 _POINTS = 8
 _AT_ENDS = 0.3
 _FAR = 3.0
+_COPIES = 2
 _NEARLY = 1e-5
 """The part of a range that two numbers are apart that are nearly equal."""
 _MOST_COLUMNS = 20
@@ -93,26 +94,33 @@ def _samples(n_inputs: int, ranges: Sequence[Range] | None) -> FloatArray:
     """Random points (n, inputs), and points where forms differ or lose digits if any do.
 
     These are, for each input, the ends of its range, 0 and what is nearly 0, and for each
-    pair of inputs what is nearly equal.
+    pair of inputs what is nearly equal; several of each, since not all have a value.
     """
     rng = np.random.default_rng(0)
-    x = np.concatenate([rng.uniform(*ends, (_POINTS, n_inputs)) for ends in _RANGES])
-    low, high = np.transpose([_with_ends(one) for one in ranges or [_RANGES[0]] * n_inputs])
+    known = [_with_ends(one) for one in ranges or [_RANGES[0]] * n_inputs]
+    ends = np.transpose(np.reshape(known, (n_inputs, 2)))
+    spans = [ends if ranges else np.repeat([[low], [high]], n_inputs, 1) for low, high in _RANGES]
+    rows = [rng.uniform(low, high, (_POINTS, n_inputs)) for low, high in spans]
     if ranges:
-        x = rng.uniform(low, high, x.shape)
         at_ends = rng.random((_POINTS, n_inputs)) < _AT_ENDS
-        some = np.where(rng.random(at_ends.shape) < 0.5, low, high)
-        x[:_POINTS] = np.where(at_ends, some, x[:_POINTS])
-    near = _NEARLY * (high - low)
-    rows = [x]
-    for column in range(min(n_inputs, _MOST_COLUMNS)):
-        special = np.stack([low, high, 0 * near, near, -near])[:, column]
-        rows.append(rng.uniform(low, high, (len(special), n_inputs)))
-        rows[-1][:, column] = np.clip(special, low[column], high[column])
-        rows.append(rng.uniform(low, high, (column, n_inputs)))
-        equal = rows[-1].diagonal() + near[column]
-        rows[-1][:, column] = np.clip(equal, low[column], high[column])
+        rows[0] = np.where(at_ends, rng.choice(ends, _POINTS), rows[0])
+    for span in spans * _COPIES:
+        for column in range(min(n_inputs, _MOST_COLUMNS)):
+            rows.append(_special(rng, column, span, ends))
     return np.concatenate(rows)
+
+
+def _special(
+    rng: np.random.Generator, column: int, span: FloatArray, ends: FloatArray
+) -> FloatArray:
+    """Points of a span where one input has its special values, or nearly those of others."""
+    low, high = ends[:, column]
+    near = _NEARLY * (high - low)
+    fixed = [low, high, 0.0, near, -near]
+    rows: FloatArray = rng.uniform(span[0], span[1], (len(fixed) + column, span.shape[1]))
+    others = rows[len(fixed) :].diagonal() + near
+    rows[:, column] = np.clip([*fixed, *others], low, high)
+    return rows
 
 
 def _with_ends(known: Range) -> Range:
