@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from kanstudio.network.edits import random_spline_network
 from kanstudio.network.forward import edge_values, nodes_from_sums, program, tensors
 from kanstudio.network.network import Network
 from kanstudio.training import Dataset, TrainingSettings
-from kanstudio.training.kernel import KernelObjective, adam, panels, supports
+from kanstudio.training.kernel import KernelObjective, adam, entry, objective, panels, supports
 from kanstudio.training.kernel.compiled import compiled
 from kanstudio.training.kernel.fronts import apply
 from kanstudio.training.kernel.objective import CACHE_LINE, zeros
@@ -212,12 +213,22 @@ def test_a_nan_is_not_hidden(grid):
     data = Dataset(*(np.ones((3, n)) for n in (2, 1, 2, 1)))
     plan = packing(network).layers[0]
     params = packing(network).pack(network)
-    objective = KernelObjective(network, data, TrainingSettings())
+    kernel = KernelObjective(network, data, TrainingSettings())
     for index in range(plan.symbolic_start, plan.affine_start):
         broken = params.copy()
         broken[index] = np.nan
-        assert np.isnan(objective.evaluate(broken).mse)
-        assert np.isnan(objective.test_mse(broken))
+        assert np.isnan(kernel.evaluate(broken).mse)
+        assert np.isnan(kernel.test_mse(broken))
+
+
+@pytest.mark.parametrize(("folder", "wanted"), [(None, 0), ("somewhere", 1)])
+def test_no_other_process_compiles_what_it_could_not_keep(folder, wanted, monkeypatch):
+    asked: list[str] = []
+    cache = SimpleNamespace(cache_path=folder, load_overload=lambda *_: None)
+    monkeypatch.setitem(entry.run, "float64", SimpleNamespace(_cache=cache, targetctx=None))
+    monkeypatch.setattr(objective, "in_other_processes", asked.extend)
+    objective._compile_missing(("float64",))
+    assert len(asked) == wanted
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

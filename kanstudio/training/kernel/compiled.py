@@ -68,6 +68,11 @@ def signature(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(numba.typeof(value) for value in arguments)
 
 
+def is_kept(function: Any) -> bool:
+    """False if there was no folder to keep the code in."""
+    return getattr(getattr(function, "_cache", None), "cache_path", None) is not None
+
+
 def on_disk(function: Any, arguments: tuple[Any, ...]) -> bool:
     """True if the code for this call can be loaded."""
     load = getattr(getattr(function, "_cache", None), "load_overload", None)

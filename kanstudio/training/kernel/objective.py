@@ -14,7 +14,12 @@ from kanstudio.network.build import empty_network
 from kanstudio.network.network import FloatArray, Network
 from kanstudio.training.data import Dataset
 from kanstudio.training.kernel import adam, lbfgs
-from kanstudio.training.kernel.compiled import entry_point, in_other_processes, on_disk
+from kanstudio.training.kernel.compiled import (
+    entry_point,
+    in_other_processes,
+    is_kept,
+    on_disk,
+)
 from kanstudio.training.kernel.entry import FILL, GRADIENT, LOSS, PENALTY, Tiles, run
 from kanstudio.training.kernel.penalty import METRICS
 from kanstudio.training.kernel.plan import Plan, Sizes, make_plan
@@ -228,7 +233,12 @@ def code(dtype: str) -> Callable[..., Any]:
 
 
 def _compile_missing(dtypes: tuple[str, ...]) -> None:
-    missing = [dtype for dtype in dtypes if not on_disk(run[dtype], _smallest_call(dtype))]
+    # What another process cannot keep it would compile in vain.
+    missing = [
+        dtype
+        for dtype in dtypes
+        if is_kept(run[dtype]) and not on_disk(run[dtype], _smallest_call(dtype))
+    ]
     module = "kanstudio.training.kernel.objective"
     in_other_processes(
         f"from {module} import compile_entry; compile_entry({dtype!r})" for dtype in missing
