@@ -268,8 +268,9 @@ def test_a_zero_is_looked_at_where_the_formula_has_a_value():
         assert evaluate(network, at_zero)[0, 0] == 0
 
 
-def test_only_a_form_that_has_fewer_digits_than_the_formula_loses():
-    keeps, loses = 1 / sympy.sin(x * y) ** 2, 2 / (1 - sympy.cos(2 * x * y))
+@pytest.mark.parametrize("size", [1, sympy.Rational(1, 10**25)])
+def test_only_a_form_that_has_fewer_digits_than_the_formula_loses(size):
+    keeps, loses = size / sympy.sin(x * y) ** 2, 2 * size / (1 - sympy.cos(2 * x * y))
     for typed, form, is_right in [(keeps, loses, False), (loses, keeps, True)]:
         plan = planned(build(interned(form), 3))
         graph = placed(plan.dag, plan.schedule)

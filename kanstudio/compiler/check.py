@@ -62,15 +62,18 @@ def agrees(
     expected = sympy_function(expressions, names)(x)
     real = np.isfinite(expected)
     found = values(graph, x)
-    differ = real & ~(np.abs(found - expected) <= TOLERANCE * (1 + np.abs(expected)))
+    sizes = np.where(real, np.abs(expected), 0.0)
+    # What is small everywhere, as in SI units, has digits too.
+    scales = np.minimum(sizes[: _POINTS * len(_RANGES)].max(axis=0), 1.0)
+    differ = real & ~(np.abs(found - expected) <= TOLERANCE * (scales + sizes))
     return not any(
-        _is_wrong(expressions[column], names, x[row], found[row, column])
+        _is_wrong(expressions[column], names, x[row], found[row, column], scales[column])
         for row, column in np.argwhere(differ)
     )
 
 
 def _is_wrong(
-    expression: sympy.Expr, names: Sequence[str], inputs: FloatArray, found: float
+    expression: sympy.Expr, names: Sequence[str], inputs: FloatArray, found: float, scale: float
 ) -> bool:
     """Is a value wrong, or has the formula itself too few digits there in float64?
 
@@ -87,7 +90,7 @@ def _is_wrong(
     exact = expression.evalf(_DIGITS, subs=symbols)
     if not exact.is_Float:
         return True
-    return not abs(found - float(exact)) <= TOLERANCE * (1 + abs(float(exact)))
+    return not abs(found - float(exact)) <= TOLERANCE * (scale + abs(float(exact)))
 
 
 def _samples(n_inputs: int, ranges: Sequence[Range] | None) -> FloatArray:
